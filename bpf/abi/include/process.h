@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* What the kernel side knows of a process: its executable mappings, and where a Go runtime keeps its scheduler state. */
+#pragma once
+
+/* Mappings live in slabs like rows do: one map value each, a process owns a contiguous run. */
+#define IR_MAPPING_SLAB_SHIFT 13
+#define IR_MAPPING_SLAB_SIZE  (1u << IR_MAPPING_SLAB_SHIFT)
+
+/* Image ids: the agent numbers executables by build id. */
+enum ir_image {
+	IR_IMAGE_NONE = 0,	/* no file: anonymous executable memory */
+	IR_IMAGE_PENDING = 1,	/* the agent is still reading the file */
+	IR_IMAGE_UNREADABLE = 2,/* the agent could not read the file, or it holds no unwind information */
+	IR_IMAGE_FIRST = 16,
+};
+
+/* An executable mapping, sorted by start within its process. */
+struct ir_mapping {
+	unsigned long long start;	/* runtime address */
+	unsigned long long end;		/* runtime address, exclusive */
+	unsigned long long bias;	/* runtime address - stated address, modulo 2^64 */
+	unsigned int image;		/* image id, or enum ir_image */
+	unsigned int id;		/* names the mapping in user space, also where there is no image */
+};
+_Static_assert(sizeof(struct ir_mapping) == 32, "a mapping is 32 bytes");
+
+enum ir_process_state {
+	IR_PROCESS_KNOWN = 1,		/* mappings are complete: what is not in them is not executable */
+	IR_PROCESS_COMPAT = 2,		/* 32-bit: not unwound */
+	IR_PROCESS_IGNORED = 4,		/* filtered out by the user */
+	IR_PROCESS_SELF = 8,		/* the profiler itself */
+};
+
+/* Where the Go runtime of a process keeps its goroutine state; all zero where there is none. */
+struct ir_go_offsets {
+	int g_tls_offset;		/* of the g pointer from the thread pointer, bytes, negative on x86_64 */
+	unsigned short g_m;		/* g.m */
+	unsigned short m_curg;		/* m.curg */
+	unsigned short g_sched_sp;	/* g.sched.sp */
+	unsigned short g_sched_pc;	/* g.sched.pc */
+	unsigned short g_sched_bp;	/* g.sched.bp */
+	unsigned short present;		/* 1 where the process runs Go */
+};
+_Static_assert(sizeof(struct ir_go_offsets) == 16, "Go offsets are 16 bytes");
+
+struct ir_process {
+	unsigned int state;		/* enum ir_process_state */
+	unsigned int slab;		/* mapping slab */
+	unsigned int first;		/* index of the first mapping in the slab */
+	unsigned int count;		/* number of mappings */
+	struct ir_go_offsets go;
+};
+_Static_assert(sizeof(struct ir_process) == 32, "a process is 32 bytes");
+
+/* Key and value of the page index: where the rows of a 64 KiB page of an image are. */
+struct ir_page_key {
+	unsigned int image;
+	unsigned int page;		/* stated address >> IR_PAGE_SHIFT */
+};
+
+struct ir_page {
+	unsigned int slab;
+	unsigned int first;
+	unsigned int count;
+	unsigned int last_used;		/* window number of the last lookup, for eviction */
+};
+_Static_assert(sizeof(struct ir_page) == 16, "a page entry is 16 bytes");

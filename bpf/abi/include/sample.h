@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Records of the ring buffer. Every record starts with its type. */
+#pragma once
+
+#define IR_MAX_USER_FRAMES   512
+#define IR_MAX_KERNEL_FRAMES 127
+#define IR_COMM_LENGTH	     16
+/* User stack memory that travels with a sample that the kernel cannot unwind yet. */
+#define IR_STACK_COPY_SHIFT 15
+#define IR_STACK_COPY_MAX   (1u << IR_STACK_COPY_SHIFT)
+
+enum ir_record_type {
+	IR_RECORD_SAMPLE = 1,
+	IR_RECORD_STACK = 2,
+	IR_RECORD_KERNEL_STACK = 3,
+	IR_RECORD_DEFERRED = 4,
+};
+
+enum ir_sample_flags {
+	IR_SAMPLE_IN_KERNEL = 1,	/* the timer hit kernel code */
+	IR_SAMPLE_KERNEL_THREAD = 2,	/* no user stack exists */
+	IR_SAMPLE_IN_SYSCALL = 4,	/* the user pc is the return address of a system call */
+};
+
+/* A sample. Equal stacks have equal hashes and are sent once per window; hash 0 means "no stack". */
+struct ir_sample {
+	unsigned int type;		/* IR_RECORD_SAMPLE, or IR_RECORD_DEFERRED as the head of ir_deferred */
+	unsigned int flags;		/* enum ir_sample_flags */
+	unsigned long long time_ns;	/* CLOCK_MONOTONIC */
+	unsigned long long user_stack;	/* hash of the user frames */
+	unsigned long long kernel_stack;/* hash of the kernel frames */
+	unsigned long long cgroup_id;	/* cgroup v2 id */
+	unsigned long long start_time_ns;/* of the process, CLOCK_BOOTTIME: tells reused pids apart */
+	unsigned int pid;		/* thread group id in the initial namespace */
+	unsigned int tid;
+	unsigned int cpu;
+	unsigned int weight;		/* sampling periods that this sample stands for, >= 1 */
+	char comm[IR_COMM_LENGTH];	/* of the thread */
+};
+_Static_assert(sizeof(struct ir_sample) == 80, "a sample is 80 bytes");
+
+enum ir_frame_flags {
+	IR_FRAME_RETURN_ADDRESS = 1,	/* the address is one past a call: look up address - 1 */
+	IR_FRAME_LOW_CONFIDENCE = 2,	/* found by frame pointers in code without a table */
+};
+
+/* A user frame. Stated address and image where an image is known, else runtime address and mapping id. */
+struct ir_frame {
+	unsigned long long address;
+	unsigned int image;		/* image id or enum ir_image */
+	unsigned short flags;		/* enum ir_frame_flags */
+	unsigned short reserved;
+};
+_Static_assert(sizeof(struct ir_frame) == 16, "a frame is 16 bytes");
+
+/* A user stack, leaf first: count frames follow. */
+struct ir_stack {
+	unsigned int type;		/* IR_RECORD_STACK */
+	unsigned int count;
+	unsigned long long hash;
+	unsigned int stop_reason;	/* enum ir_stop_reason */
+	unsigned int pid;		/* whose anonymous frames these are; 0 where all frames have images */
+	/* struct ir_frame frames[count] */
+};
+_Static_assert(sizeof(struct ir_stack) == 24, "a stack's head is 24 bytes");
+
+/* A kernel stack, leaf first: count runtime addresses follow. */
+struct ir_kernel_stack {
+	unsigned int type;		/* IR_RECORD_KERNEL_STACK */
+	unsigned int count;
+	unsigned long long hash;
+	/* unsigned long long addresses[count] */
+};
+_Static_assert(sizeof(struct ir_kernel_stack) == 16, "a kernel stack's head is 16 bytes");
+
+/* User registers by DWARF number, then the program counter. */
+struct ir_registers {
+	unsigned long long general[16];
+	unsigned long long pc;
+	unsigned long long thread_pointer;
+};
+_Static_assert(sizeof(struct ir_registers) == 144, "registers are 144 bytes");
+
+/*
+ * A sample whose process or table the kernel does not know yet: registers and the top of the stack travel,
+ * and user space unwinds with the same code once the tables are there. stack_bytes bytes follow.
+ */
+struct ir_deferred {
+	struct ir_sample sample;
+	struct ir_registers registers;
+	unsigned long long stack_address;	/* runtime address of the first copied byte: rsp - red zone */
+	unsigned int stack_bytes;
+	unsigned int reserved;
+};
+_Static_assert(sizeof(struct ir_deferred) == 240, "a deferred sample's head is 240 bytes");
