@@ -2,6 +2,7 @@
 /* Everything that the kernel side and user space share. Parses alone: plain C types, no kernel headers. */
 #pragma once
 
+#include "config.h"
 #include "process.h"
 #include "sample.h"
 #include "stats.h"

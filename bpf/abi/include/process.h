@@ -48,9 +48,11 @@ struct ir_process {
 	unsigned int slab;		/* mapping slab */
 	unsigned int first;		/* index of the first mapping in the slab */
 	unsigned int count;		/* number of mappings */
+	/* mm->start_stack when the mappings were read: another exec, or a reused pid, has another. 0 = not known. */
+	unsigned long long start_stack;
 	struct ir_go_offsets go;
 };
-_Static_assert(sizeof(struct ir_process) == 32, "a process is 32 bytes");
+_Static_assert(sizeof(struct ir_process) == 40, "a process is 40 bytes");
 
 /* Key and value of the page index: where the rows of a 64 KiB page of an image are. */
 struct ir_page_key {

@@ -88,7 +88,7 @@ _Static_assert(sizeof(struct ir_registers) == 144, "registers are 144 bytes");
 struct ir_deferred {
 	struct ir_sample sample;
 	struct ir_registers registers;
-	unsigned long long stack_address;	/* runtime address of the first copied byte: rsp - red zone */
+	unsigned long long stack_address;	/* runtime address of the first copied byte: the page of rsp */
 	unsigned int stack_bytes;
 	unsigned int reserved;
 };

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* What user space tells the kernel side: once before loading, and while it runs. */
+#pragma once
+
+enum ir_filter {
+	IR_FILTER_NONE = 0,	/* every process */
+	IR_FILTER_PIDS = 1,	/* processes in ir_filter_pids, and their descendants */
+	IR_FILTER_CGROUPS = 2,	/* cgroup v2 ids in ir_filter_cgroups */
+};
+
+/* Constant while loaded: the verifier drops what is switched off. */
+struct ir_config {
+	unsigned long long period_ns;	/* of the sampling timer */
+	unsigned int filter;		/* enum ir_filter */
+	unsigned int max_deferred;	/* stack copies that one CPU may send in a second */
+	unsigned int self_pid;		/* the profiler's own process */
+	unsigned int exclude_self;	/* 1: leave self_pid out */
+};
+_Static_assert(sizeof(struct ir_config) == 24, "the configuration is 24 bytes");
+
+/* Changes while running. */
+struct ir_live {
+	unsigned int window;	/* raised at the end of a window: stacks are then sent anew */
+	unsigned int paused;	/* 1: take no samples */
+};
+_Static_assert(sizeof(struct ir_live) == 8, "the live state is 8 bytes");

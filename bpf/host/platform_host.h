@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The unwinder's surroundings on the host: callbacks over copied stacks, captured memory and loaded tables. */
+#pragma once
+
+#include <stdbool.h>
+#include "walk.h"
+
+struct ir_host {
+	void *context;
+	/* Copies size bytes of the process's memory at address; false if any byte is not available. */
+	bool (*read)(void *context, void *destination, u32 size, u64 address);
+	/* IR_SLAB_ROWS rows, or NULL. */
+	const struct ir_row *(*row_slab)(void *context, u32 slab);
+	/* Fills *page; false if the page is not loaded. */
+	bool (*page)(void *context, const struct ir_page_key *key, struct ir_page *page);
+	/* Fills *rule; false if the index is out of range. */
+	bool (*rule)(void *context, u32 index, struct ir_rule *rule);
+	/* IR_MAPPING_SLAB_SIZE entries; walk->process says which are the process's. */
+	const struct ir_mapping *mappings;
+	/* Working memory of the two lookups above. */
+	struct ir_page current_page;
+	struct ir_rule current_rule;
+};
+
+/* Whose surroundings the calling thread unwinds in. */
+extern _Thread_local struct ir_host *ir_current_host;
+
+IR_INLINE bool ir_read_user(void *destination, u32 size, u64 address)
+{
+	return ir_current_host->read(ir_current_host->context, destination, size, address);
+}
+
+IR_INLINE const struct ir_mapping *ir_mapping_slab(const struct ir_walk *walk, u32 slab)
+{
+	return ir_current_host->mappings;
+}
+
+IR_INLINE const struct ir_row *ir_row_slab(const struct ir_walk *walk, u32 slab)
+{
+	return ir_current_host->row_slab(ir_current_host->context, slab);
+}
+
+IR_INLINE struct ir_page *ir_page_find(const struct ir_walk *walk, const struct ir_page_key *key)
+{
+	struct ir_host *host = ir_current_host;
+
+	return host->page(host->context, key, &host->current_page) ? &host->current_page : 0;
+}
+
+IR_INLINE const struct ir_rule *ir_rule_at(const struct ir_walk *walk, u32 index)
+{
+	struct ir_host *host = ir_current_host;
+
+	return host->rule(host->context, index, &host->current_rule) ? &host->current_rule : 0;
+}

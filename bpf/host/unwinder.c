@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/* The kernel's unwinder, built for the host. */
+#include "unwinder.h"
+
+#include "step.h"
+
+_Thread_local struct ir_host *ir_current_host;
+
+void ir_host_unwind(struct ir_host *host, struct ir_walk *walk)
+{
+	ir_current_host = host;
+	walk->done = 0;
+	walk->stop = IR_STOP_MAX_FRAMES;
+	for (u32 step = 0; step <= IR_MAX_USER_FRAMES && !walk->done; step++)
+		ir_walk_step(walk);
+	ir_current_host = 0;
+}
+
+unsigned long ir_host_walk_size(void)
+{
+	return sizeof(struct ir_walk);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+#pragma once
+
+#include "platform_host.h"
+
+/*
+ * Walks the stack from walk->registers, walk->valid, walk->return_address and walk->process on; the rest of *walk must
+ * be zero. Leaves the frames and the stop reason in *walk.
+ */
+void ir_host_unwind(struct ir_host *host, struct ir_walk *walk);
+
+/* sizeof(struct ir_walk), for callers that allocate it. */
+unsigned long ir_host_walk_size(void);

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The maps that programs and user space share. User space sizes those marked (sized) before loading. */
+#pragma once
+
+#include "abi.h"
+#include "walk.h"
+
+struct ir_row_slab {
+	struct ir_row rows[IR_SLAB_ROWS];
+};
+
+struct ir_mapping_slab {
+	struct ir_mapping mappings[IR_MAPPING_SLAB_SIZE];
+};
+
+/* Sizes, not types: clang leaves no full type information for what only an inner map names. */
+struct ir_row_slab_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(key_size, sizeof(u32));
+	__uint(value_size, sizeof(struct ir_row_slab));
+};
+
+struct ir_mapping_slab_map {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(key_size, sizeof(u32));
+	__uint(value_size, sizeof(struct ir_mapping_slab));
+};
+
+/* Unwind rows, allocated a slab at a time as executables appear. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 512);
+	__type(key, u32);
+	__array(values, struct ir_row_slab_map);
+} ir_row_slabs SEC(".maps");
+
+/* Executable mappings of processes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 64);
+	__type(key, u32);
+	__array(values, struct ir_mapping_slab_map);
+} ir_mapping_slabs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, IR_MAX_RULES);
+	__type(key, u32);
+	__type(value, struct ir_rule);
+} ir_rules SEC(".maps");
+
+/* Preallocated, as are all hashes here: perf_event programs of kernels before 6.1 may use no other kind. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct ir_page_key);
+	__type(value, struct ir_page);
+} ir_pages SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
+	__type(key, u32);
+	__type(value, struct ir_process);
+} ir_processes SEC(".maps");
+
+/* Narrowing to process or cgroup ids, used when ir_filter says so. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, u32);
+	__type(value, u32);
+} ir_filter_pids SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u64);
+	__type(value, u32);
+} ir_filter_cgroups SEC(".maps");
+
+/* Stacks already sent, with the window in which they were. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 32768);
+	__type(key, u64);
+	__type(value, u32);
+} ir_sent_stacks SEC(".maps");
+
+/* (sized) Records for user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 22);
+} ir_records SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, IR_STAT_COUNT);
+	__type(key, u32);
+	__type(value, u64);
+} ir_stats SEC(".maps");
+
+/* Working memory of one CPU. Larger than a per-CPU map's value may be, so an array with an entry a CPU. */
+struct ir_scratch {
+	struct ir_walk walk;
+	struct {
+		struct ir_kernel_stack head;
+		u64 addresses[IR_MAX_KERNEL_FRAMES + 1];
+	} kernel;
+	struct {
+		struct ir_stack head;
+		struct ir_frame frames[IR_MAX_USER_FRAMES];
+	} user;
+	struct {
+		struct ir_deferred head;
+		unsigned char stack[IR_STACK_COPY_MAX];
+	} deferred;
+	u64 last_time_ns;
+	u64 defer_second;
+	u64 defer_count;
+};
+
+/* (sized) */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct ir_scratch);
+} ir_scratches SEC(".maps");
+
+IR_INLINE void ir_count(u32 stat, u64 amount)
+{
+	u64 *value = bpf_map_lookup_elem(&ir_stats, &stat);
+
+	if (value)
+		*value += amount;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The unwinder's surroundings in the kernel: BPF helpers and maps. */
+#pragma once
+
+#include "maps.h"
+
+IR_INLINE bool ir_read_user(void *destination, u32 size, u64 address)
+{
+	return bpf_probe_read_user(destination, size, (const void *)address) == 0;
+}
+
+IR_INLINE const struct ir_mapping *ir_mapping_slab(const struct ir_walk *walk, u32 slab)
+{
+	u32 zero = 0;
+	void *inner = bpf_map_lookup_elem(&ir_mapping_slabs, &slab);
+	struct ir_mapping_slab *value = inner ? bpf_map_lookup_elem(inner, &zero) : 0;
+
+	return value ? value->mappings : 0;
+}
+
+IR_INLINE const struct ir_row *ir_row_slab(const struct ir_walk *walk, u32 slab)
+{
+	u32 zero = 0;
+	void *inner = bpf_map_lookup_elem(&ir_row_slabs, &slab);
+	struct ir_row_slab *value = inner ? bpf_map_lookup_elem(inner, &zero) : 0;
+
+	return value ? value->rows : 0;
+}
+
+IR_INLINE struct ir_page *ir_page_find(const struct ir_walk *walk, const struct ir_page_key *key)
+{
+	return bpf_map_lookup_elem(&ir_pages, key);
+}
+
+IR_INLINE const struct ir_rule *ir_rule_at(const struct ir_walk *walk, u32 index)
+{
+	return bpf_map_lookup_elem(&ir_rules, &index);
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * One step on x86_64: (registers of a frame, its rule) -> registers of the caller.
+ *
+ *   OFFSET         CFA = reg + o;                rsp' = CFA, rip' = *ra_slot, rbp' = *fp_slot, rbx' = *rbx_slot
+ *   FRAME_POINTER  CFA = rbp + 16;               rsp' = CFA, rip' = *(CFA - 8), rbp' = *(CFA - 16)
+ *   SIGNAL         all registers from the ucontext
+ */
+#pragma once
+
+#include "../../lookup.h"
+#include "registers.h"
+
+/* mcontext_t.gregs by DWARF number: r8..r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip (asm/sigcontext.h). */
+struct ir_signal_registers {
+	u64 r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip;
+};
+/* Of gregs within ucontext_t: uc_flags, uc_link, uc_stack (24 bytes). */
+#define IR_UCONTEXT_GREGS 40
+
+IR_INLINE bool ir_register(const struct ir_walk *walk, u32 number, u64 *value)
+{
+	number &= IR_REGISTERS - 1;
+	*value = walk->registers.general[number];
+	return (walk->valid >> number) & 1;
+}
+
+/* Reads the word at CFA + 8 * slot: walk->near[i] = *(CFA + 8 * (i - IR_NEAR_WORDS)) where that was readable. */
+IR_INLINE bool ir_read_cfa_slot(const struct ir_walk *walk, bool near_read, u64 cfa, s32 slot, u64 *value)
+{
+	u32 index = (u32)(slot + IR_NEAR_WORDS);
+
+	if (near_read && index < IR_NEAR_WORDS) {
+		*value = walk->near[index & (IR_NEAR_WORDS - 1)];
+		return true;
+	}
+	return ir_read_user(value, sizeof(*value), cfa + (s64)slot * 8);
+}
+
+enum ir_recovery { IR_RECOVERED, IR_LOST, IR_UNREADABLE };
+
+/* The caller's value of register `number`, by its slot. */
+IR_INLINE enum ir_recovery ir_recover(const struct ir_walk *walk, bool near_read, u64 cfa, s32 slot, u32 number,
+				      u64 *value)
+{
+	u64 base;
+
+	if (slot == IR_SLOT_SAME)
+		return ir_register(walk, number, value) ? IR_RECOVERED : IR_LOST;
+	if (slot == IR_SLOT_UNDEFINED)
+		return IR_LOST;
+	if (slot >= IR_SLOT_REGISTER)
+		return ir_register(walk, (u32)slot, value) ? IR_RECOVERED : IR_LOST;
+	if (slot >= IR_SLOT_RBP_FIRST) {
+		if (!ir_register(walk, IR_RBP, &base))
+			return IR_LOST;
+		return ir_read_user(value, sizeof(*value), base + (s64)(slot - IR_SLOT_RBP_ZERO) * 8) ? IR_RECOVERED :
+												  IR_UNREADABLE;
+	}
+	return ir_read_cfa_slot(walk, near_read, cfa, slot, value) ? IR_RECOVERED : IR_UNREADABLE;
+}
+
+IR_INLINE void ir_step_signal(struct ir_walk *walk, s32 offset)
+{
+	struct ir_signal_registers saved;
+	struct ir_registers *r = &walk->registers;
+
+	if (!ir_read_user(&saved, sizeof(saved), r->general[IR_RSP] + (s64)offset + IR_UCONTEXT_GREGS)) {
+		ir_walk_stop(walk, IR_STOP_STACK_UNREADABLE);
+		return;
+	}
+	r->general[IR_RAX] = saved.rax;
+	r->general[IR_RDX] = saved.rdx;
+	r->general[IR_RCX] = saved.rcx;
+	r->general[IR_RBX] = saved.rbx;
+	r->general[IR_RSI] = saved.rsi;
+	r->general[IR_RDI] = saved.rdi;
+	r->general[IR_RBP] = saved.rbp;
+	r->general[IR_RSP] = saved.rsp;
+	r->general[IR_R8] = saved.r8;
+	r->general[IR_R9] = saved.r9;
+	r->general[IR_R10] = saved.r10;
+	r->general[IR_R11] = saved.r11;
+	r->general[IR_R12] = saved.r12;
+	r->general[IR_R13] = saved.r13;
+	r->general[IR_R14] = saved.r14;
+	r->general[IR_R15] = saved.r15;
+	r->pc = saved.rip;
+	walk->valid = 0xffff;
+	walk->return_address = 0;
+}
+
+/* CFA of a rule; false (with the walk stopped) if it cannot be known. */
+IR_INLINE bool ir_cfa(struct ir_walk *walk, const struct ir_rule *rule, u64 *cfa)
+{
+	u64 base;
+
+	if (!ir_register(walk, rule->cfa_reg, &base)) {
+		ir_walk_stop(walk, IR_STOP_REGISTER_LOST);
+		return false;
+	}
+	base += (s64)rule->cfa_offset;
+	if (rule->kind == IR_RULE_PLT && (walk->registers.pc & 15) >= (u32)rule->cfa_offset2)
+		base += 8;
+	if (rule->kind == IR_RULE_DEREF) {
+		u64 pointer = base;
+
+		if (!ir_read_user(&base, sizeof(base), pointer)) {
+			ir_walk_stop(walk, IR_STOP_STACK_UNREADABLE);
+			return false;
+		}
+		base += (s64)rule->cfa_offset2;
+	}
+	*cfa = base;
+	return true;
+}
+
+/* Makes the caller's frame current. The stack grows down: a caller's frame is above, or the chain is broken. */
+IR_INLINE void ir_step_to_caller(struct ir_walk *walk, const struct ir_rule *rule, u64 cfa)
+{
+	u64 pc, fp = 0, rbx = 0;
+	u32 valid = (1u << IR_RSP);
+
+	if (cfa <= walk->registers.general[IR_RSP]) {
+		ir_walk_stop(walk, IR_STOP_NO_PROGRESS);
+		return;
+	}
+	bool near_read = ir_read_user(walk->near, sizeof(walk->near), cfa - sizeof(walk->near));
+	enum ir_recovery got = ir_recover(walk, near_read, cfa, rule->ra_slot, IR_RAX, &pc);
+
+	if (got != IR_RECOVERED) {
+		ir_walk_stop(walk, got == IR_LOST ? IR_STOP_REGISTER_LOST : IR_STOP_STACK_UNREADABLE);
+		return;
+	}
+	if (ir_recover(walk, near_read, cfa, rule->fp_slot, IR_RBP, &fp) == IR_RECOVERED)
+		valid |= 1u << IR_RBP;
+	if (ir_recover(walk, near_read, cfa, rule->rbx_slot, IR_RBX, &rbx) == IR_RECOVERED)
+		valid |= 1u << IR_RBX;
+	walk->registers.pc = pc;
+	walk->registers.general[IR_RSP] = cfa;
+	walk->registers.general[IR_RBP] = fp;
+	walk->registers.general[IR_RBX] = rbx;
+	walk->valid = valid;
+	walk->return_address = 1;
+}
+
+/*
+ * (rsp, rbp, rip) = (rbp + 16, *rbp, *(rbp + 8))
+ * The frame pointer of code that changes stacks (Go's asmcgocall and vDSO callers) may lie anywhere; else it must lie
+ * above rsp. Equality happens in a function that has just pushed it.
+ */
+IR_INLINE void ir_step_frame_pointer(struct ir_walk *walk, bool changes_stack)
+{
+	u64 saved[2], fp = walk->registers.general[IR_RBP];
+
+	if (!((walk->valid >> IR_RBP) & 1)) {
+		ir_walk_stop(walk, IR_STOP_REGISTER_LOST);
+		return;
+	}
+	if ((!changes_stack && fp < walk->registers.general[IR_RSP]) || (fp & 7)) {
+		ir_walk_stop(walk, IR_STOP_BAD_FRAME_POINTER);
+		return;
+	}
+	if (!ir_read_user(saved, sizeof(saved), fp)) {
+		ir_walk_stop(walk, IR_STOP_STACK_UNREADABLE);
+		return;
+	}
+	walk->registers.pc = saved[1];
+	walk->registers.general[IR_RSP] = fp + 16;
+	walk->registers.general[IR_RBP] = saved[0];
+	walk->valid = (1u << IR_RSP) | (1u << IR_RBP);
+	walk->return_address = 1;
+}

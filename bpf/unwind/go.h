@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Go's stack switches. runtime.systemstack and runtime.morestack run on the thread's system stack (g0) on behalf of a
+ * goroutine, whose own position they left in g.sched: the walk goes on there (Go runtime, asm_amd64.s).
+ */
+#pragma once
+
+#include "platform.h"
+#include "walk.h"
+
+struct ir_go_position {
+	u64 sp;
+	u64 pc;
+	u64 bp;
+};
+
+/* g.m.curg.sched of the current thread. */
+IR_INLINE bool ir_go_current(const struct ir_walk *walk, struct ir_go_position *position)
+{
+	const struct ir_go_offsets *go = &walk->process.go;
+	u64 g, m, curg;
+
+	if (!go->present)
+		return false;
+	return ir_read_user(&g, sizeof(g), walk->registers.thread_pointer + (s64)go->g_tls_offset) &&
+	       ir_read_user(&m, sizeof(m), g + go->g_m) && ir_read_user(&curg, sizeof(curg), m + go->m_curg) &&
+	       curg != 0 && ir_read_user(&position->sp, sizeof(u64), curg + go->g_sched_sp) &&
+	       ir_read_user(&position->pc, sizeof(u64), curg + go->g_sched_pc) &&
+	       ir_read_user(&position->bp, sizeof(u64), curg + go->g_sched_bp);
+}
+
+/*
+ * systemstack: sched.sp points at the return address into systemstack's caller.
+ *   (rip, rsp) = (*sp, sp + 8)
+ * morestack: sched holds the caller's position itself.
+ *   (rip, rsp) = (pc, sp)
+ */
+IR_INLINE void ir_step_go_switch(struct ir_walk *walk, bool through_systemstack)
+{
+	struct ir_go_position position;
+
+	if (!ir_go_current(walk, &position)) {
+		ir_walk_stop(walk, IR_STOP_GO_STATE);
+		return;
+	}
+	if (through_systemstack) {
+		if (!ir_read_user(&position.pc, sizeof(u64), position.sp)) {
+			ir_walk_stop(walk, IR_STOP_STACK_UNREADABLE);
+			return;
+		}
+		position.sp += 8;
+	}
+	walk->registers.pc = position.pc;
+	walk->registers.general[IR_ARCH_SP] = position.sp;
+	walk->registers.general[IR_ARCH_FP] = position.bp;
+	walk->valid = (1u << IR_ARCH_SP) | (1u << IR_ARCH_FP);
+	walk->return_address = 1;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * From a program counter to its mapping, and from there to its unwind rule. Both searches are branch-free binary
+ * searches inside one map value: step by falling powers of two to the last entry whose key is <= the wanted one. No
+ * branch depends on the data, so the verifier follows one path.
+ */
+#pragma once
+
+#include "platform.h"
+#include "walk.h"
+
+/* All ones if value is negative, else zero. Opaque on both sides: clang would make a branch of it. */
+IR_INLINE u64 ir_sign_mask(s64 value)
+{
+	IR_OPAQUE(value);
+	value >>= 63;
+	IR_OPAQUE(value);
+	return (u64)value;
+}
+
+/* All ones if index < count and key <= wanted, else zero. All four are below 2^63. */
+IR_INLINE u64 ir_at_or_below(u64 index, u64 count, u64 key, u64 wanted)
+{
+	return ir_sign_mask((s64)(index - count)) & ~ir_sign_mask((s64)(wanted - key));
+}
+
+#define IR_MAPPING_STEP(step)                                                                                       \
+	do {                                                                                                        \
+		u64 next = found + (step);                                                                          \
+		u64 slot = (first + next) & (IR_MAPPING_SLAB_SIZE - 1);                                             \
+		found += ir_at_or_below(next, count, slab[slot].start, pc) & (step);                                \
+	} while (0)
+
+/* Finds the mapping of pc into walk->mapping. false if pc is in no executable mapping. */
+IR_INLINE bool ir_find_mapping(struct ir_walk *walk, u64 pc)
+{
+	if (pc >= walk->mapping.start && pc < walk->mapping.end)
+		return true;
+	const struct ir_mapping *slab = ir_mapping_slab(walk, walk->process.slab);
+	u64 first = walk->process.first, count = walk->process.count, found = 0;
+
+	if (!slab || count == 0 || (s64)pc < 0)
+		return false;
+	if (count > 64) {
+		IR_MAPPING_STEP(4096);
+		IR_MAPPING_STEP(2048);
+		IR_MAPPING_STEP(1024);
+		IR_MAPPING_STEP(512);
+		IR_MAPPING_STEP(256);
+		IR_MAPPING_STEP(128);
+		IR_MAPPING_STEP(64);
+	}
+	IR_MAPPING_STEP(32);
+	IR_MAPPING_STEP(16);
+	IR_MAPPING_STEP(8);
+	IR_MAPPING_STEP(4);
+	IR_MAPPING_STEP(2);
+	IR_MAPPING_STEP(1);
+
+	const struct ir_mapping *mapping = &slab[(first + found) & (IR_MAPPING_SLAB_SIZE - 1)];
+
+	if (pc < mapping->start || pc >= mapping->end)
+		return false;
+	walk->mapping = *mapping;
+	return true;
+}
+_Static_assert(IR_MAPPING_SLAB_SIZE == 8192, "the steps cover a slab");
+
+#define IR_ROW_STEP(step)                                                                                           \
+	do {                                                                                                        \
+		u64 next = found + (step);                                                                          \
+		u64 slot = (first + next) & (IR_SLAB_ROWS - 1);                                                     \
+		found += ir_at_or_below(next, count, rows[slot].address_low, low) & (step);                         \
+	} while (0)
+
+/* The rule in force at a stated address of an image, or NULL if its page is not loaded. */
+IR_INLINE const struct ir_rule *ir_find_rule(struct ir_walk *walk, u32 image, u64 address)
+{
+	struct ir_page_key key = { .image = image, .page = (u32)(address >> IR_PAGE_SHIFT) };
+	struct ir_page *page = ir_page_find(walk, &key);
+
+	if (!page)
+		return 0;
+	const struct ir_row *rows = ir_row_slab(walk, page->slab);
+	u64 first = page->first, count = page->count, low = address & (IR_PAGE_SIZE - 1), found = 0;
+
+	if (!rows || count == 0)
+		return 0;
+	if (page->last_used != walk->window)
+		page->last_used = walk->window;
+	if (count > 2048) {
+		IR_ROW_STEP(32768);
+		IR_ROW_STEP(16384);
+		IR_ROW_STEP(8192);
+		IR_ROW_STEP(4096);
+		IR_ROW_STEP(2048);
+	}
+	IR_ROW_STEP(1024);
+	IR_ROW_STEP(512);
+	IR_ROW_STEP(256);
+	IR_ROW_STEP(128);
+	IR_ROW_STEP(64);
+	IR_ROW_STEP(32);
+	IR_ROW_STEP(16);
+	IR_ROW_STEP(8);
+	IR_ROW_STEP(4);
+	IR_ROW_STEP(2);
+	IR_ROW_STEP(1);
+	return ir_rule_at(walk, rows[(first + found) & (IR_SLAB_ROWS - 1)].rule);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The state of one stack walk: the registers of the current frame, and the frames found so far. */
+#pragma once
+
+#include "abi.h"
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+typedef short s16;
+typedef int s32;
+typedef long long s64;
+
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+#define IR_INLINE static __always_inline
+
+/* Hides a value's origin from the compiler, so that it keeps branch-free code that the verifier can follow. */
+#define IR_OPAQUE(value) __asm__ volatile("" : "+r"(value))
+
+#define IR_REGISTERS  16
+#define IR_NEAR_WORDS 8
+
+struct ir_walk {
+	struct ir_registers registers;
+	u32 valid;		/* bit r: the general register r is known in this frame */
+	u32 return_address;	/* 1: pc is one past a call, look up pc - 1 */
+	u32 done;		/* 1: the walk has ended for the reason in stop */
+	u32 stop;		/* enum ir_stop_reason */
+	u32 anonymous;		/* 1: some frame has no image, so the stack belongs to its process alone */
+	u32 defer;		/* 1: user space could unwind this once it has read the process or image */
+	u32 count;
+	u32 window;		/* marks pages as used */
+	struct ir_process process;
+	struct ir_mapping mapping;	/* of the last frame: the next one is mostly in it too */
+	u64 hash;
+	u64 near[IR_NEAR_WORDS];	/* the words below the CFA: one read fetches what most steps need */
+	struct ir_frame frames[IR_MAX_USER_FRAMES];
+};
+
+IR_INLINE void ir_walk_stop(struct ir_walk *walk, u32 reason)
+{
+	walk->stop = reason;
+	walk->done = 1;
+}
+
+/* Stops for lack of something that user space can fetch. */
+IR_INLINE void ir_walk_defer(struct ir_walk *walk, u32 reason)
+{
+	walk->defer = 1;
+	ir_walk_stop(walk, reason);
+}
+
+/* A multiply-xorshift round: well mixed, and cheap in BPF. */
+IR_INLINE u64 ir_hash_mix(u64 hash, u64 value)
+{
+	hash = (hash ^ value) * 0x9e3779b97f4a7c15ULL;
+	return hash ^ (hash >> 29);
+}
+
+IR_INLINE void ir_walk_push(struct ir_walk *walk, u64 address, u32 image, u32 flags)
+{
+	u32 index = walk->count;
+
+	if (index >= IR_MAX_USER_FRAMES) {
+		ir_walk_stop(walk, IR_STOP_MAX_FRAMES);
+		return;
+	}
+	struct ir_frame *frame = &walk->frames[index & (IR_MAX_USER_FRAMES - 1)];
+
+	frame->address = address;
+	frame->image = image;
+	frame->flags = (u16)flags;
+	frame->reserved = 0;
+	walk->count = index + 1;
+	walk->hash = ir_hash_mix(ir_hash_mix(walk->hash, address), ((u64)image << 16) | flags);
+}
+_Static_assert((IR_MAX_USER_FRAMES & (IR_MAX_USER_FRAMES - 1)) == 0, "the frame index is masked");
