@@ -1,1 +1,31 @@
-//! e2e
+//! The ground truth that the profiler is held against: programs of known shares and awkward stacks, servers under
+//! load, and the reading of what `infrared record` says about them.
+//!
+//! No part of the profiler is linked here: it is run as people run it, and judged by its output alone.
+//! Everything that keeps a test from running is an error, never a skip.
+
+mod chain;
+mod cpu_time;
+mod folded;
+mod interval;
+mod launch;
+mod machine;
+mod observed;
+mod programs;
+mod recording;
+mod scratch;
+mod servers;
+mod target;
+
+pub use chain::{Ring, chain_error};
+pub use cpu_time::process_cpu_ns;
+pub use folded::{Folded, FoldedError, Frame, Stack};
+pub use interval::{Interval, binomial_interval};
+pub use launch::{Actor, Launch};
+pub use machine::{Machine, infrared_binary};
+pub use observed::Observed;
+pub use programs::{Program, built, programs};
+pub use recording::{Outcome, Recording, Request, Stats};
+pub use scratch::scratch_dir;
+pub use servers::{GoHttp, Load, Nginx, Postgres, Redis, Server, ServerKind};
+pub use target::{Target, Truth};

@@ -1,0 +1,3 @@
+module infrared/programs
+
+go 1.19

@@ -1,0 +1,104 @@
+//! The ways in which a program can be started so that its file is hard to find.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use crate::{Target, built, scratch_dir};
+
+/// How a program comes to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Launch {
+    Plain,
+    /// With one argument that switches the program's second mode on.
+    SecondMode,
+    /// Gets the path of a library to load once it is sampled.
+    Plugin,
+    /// Every call through the PLT goes through the resolver: `LD_BIND_NOT`, ld.so(8).
+    ResolveEachCall,
+    /// The file is gone once the program runs.
+    Deleted,
+    /// Another program has taken the file's path.
+    Replaced,
+    Chroot,
+    /// The path leads to another program for everyone outside.
+    MountNamespace,
+    /// From a memfd.
+    Memory,
+}
+
+/// A program that waits for its release, and what it needs to stay there.
+#[derive(Debug)]
+pub struct Actor {
+    pub target: Target,
+    _dir: TempDir,
+}
+
+impl Actor {
+    /// Starts `program` under the service name `service`.
+    pub fn start(service: &str, program: &str, launch: Launch) -> Result<Self> {
+        let dir = scratch_dir()?;
+        let original = built(program)?;
+        let file = dir.path().join(program);
+        let mut command = match launch {
+            Launch::Plain => Command::new(&original),
+            Launch::SecondMode => with_argument(&original, "second"),
+            Launch::Plugin => with_argument(&original, built("libplugin.so")?),
+            Launch::ResolveEachCall => {
+                let mut command = Command::new(&original);
+                command.env("LD_BIND_NOT", "1");
+                command
+            }
+            Launch::Deleted | Launch::Replaced => {
+                copy(&original, &file)?;
+                Command::new(&file)
+            }
+            Launch::Chroot => {
+                copy(&original, &file)?;
+                let mut command = with_argument(Path::new("chroot"), dir.path());
+                command.arg(format!("/{program}"));
+                command
+            }
+            Launch::MountNamespace => in_mount_namespace(dir.path(), program, &original)?,
+            Launch::Memory => with_argument(&built("memfd")?, &original),
+        };
+        command.env("OTEL_SERVICE_NAME", service);
+        let target = Target::start(command)?;
+        match launch {
+            Launch::Deleted => std::fs::remove_file(&file)?,
+            Launch::Replaced => {
+                let other = dir.path().join("other");
+                copy(&built("impostor")?, &other)?;
+                std::fs::rename(&other, &file)?;
+            }
+            _ => {}
+        }
+        Ok(Self { target, _dir: dir })
+    }
+}
+
+fn with_argument(program: &Path, argument: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.arg(argument);
+    command
+}
+
+/// Outside, the impostor is at the path under which the program runs inside.
+fn in_mount_namespace(dir: &Path, program: &str, original: &Path) -> Result<Command> {
+    let [hidden, seen]: [PathBuf; 2] = ["hidden", "seen"].map(|name| dir.join(name));
+    std::fs::create_dir(&hidden)?;
+    std::fs::create_dir(&seen)?;
+    copy(original, &hidden.join(program))?;
+    copy(&built("impostor")?, &seen.join(program))?;
+    let script = r#"mount --bind "$1" "$2" && exec "$2/$3""#;
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-c", script, "sh"]).arg(&hidden).arg(&seen).arg(program);
+    Ok(command)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    std::fs::copy(from, to).with_context(|| format!("cannot copy to {}", to.display()))?;
+    Ok(())
+}

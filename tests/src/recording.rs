@@ -1,0 +1,196 @@
+//! One run of `infrared record`, from the moment it samples to its output.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::{Folded, infrared_binary, scratch_dir};
+
+/// From the start of the process until it samples: it reads all that runs on the machine before.
+const START_PATIENCE: Duration = Duration::from_secs(30);
+/// From the end of the sampling until the output is written.
+const END_PATIENCE: Duration = Duration::from_mins(1);
+
+/// What is to be recorded.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// None means the whole machine.
+    pub pids: Vec<u32>,
+    /// Samples per second of CPU time.
+    pub hz: u32,
+    /// The recording ends by itself after this.
+    pub limit: Duration,
+}
+
+impl Request {
+    pub fn machine(hz: u32, limit: Duration) -> Self {
+        Self { pids: Vec::new(), hz, limit }
+    }
+
+    pub fn process(pid: u32, hz: u32, limit: Duration) -> Self {
+        Self { pids: vec![pid], hz, limit }
+    }
+
+    /// The command that a person would type for it.
+    pub fn command(&self) -> Result<Command> {
+        let mut command = Command::new(infrared_binary()?);
+        command.args(["record", "--format", "folded", "-F", &self.hz.to_string()]);
+        command.args(["-d", &format!("{}s", self.limit.as_secs())]);
+        for pid in &self.pids {
+            command.args(["-p", &pid.to_string()]);
+        }
+        Ok(command)
+    }
+}
+
+/// The counters of `record --stats FILE`: reasons to counts.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+pub struct Stats {
+    pub samples_taken: u64,
+    pub samples_lost: std::collections::BTreeMap<String, u64>,
+    /// User frames unwound in the kernel.
+    pub frames: u64,
+    /// Nanoseconds; 0 without `kernel.bpf_stats_enabled`.
+    pub bpf_run_ns: u64,
+    pub bpf_runs: u64,
+    pub table_rows: u64,
+    pub table_bytes: u64,
+    pub truncated: std::collections::BTreeMap<String, u64>,
+    /// Stacks that were finished outside the kernel.
+    pub deferred: u64,
+}
+
+impl Stats {
+    pub fn lost(&self) -> u64 {
+        self.samples_lost.values().sum()
+    }
+}
+
+/// A finished recording.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub folded: Folded,
+    pub stats: Stats,
+    pub hz: u32,
+}
+
+/// A recording that is under way. Killed when dropped.
+#[derive(Debug)]
+pub struct Recording {
+    child: Child,
+    said: Receiver<String>,
+    log: String,
+    dir: TempDir,
+    request: Request,
+}
+
+impl Recording {
+    /// Starts recording; on return it samples: the command has said so by a line with the word "recording".
+    pub fn start(request: Request) -> Result<Self> {
+        let dir = scratch_dir()?;
+        let mut command = request.command()?;
+        command.arg("-o").arg(dir.path().join("folded.txt"));
+        command.arg("--stats").arg(dir.path().join("stats.json"));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().with_context(|| format!("cannot run {command:?}"))?;
+        let errors = child.stderr.take().context("standard error is piped")?;
+        let said = listen(errors)?;
+        let mut recording = Self { child, said, log: String::new(), dir, request };
+        recording.await_start()?;
+        Ok(recording)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for the end of the time that was asked for.
+    pub fn wait(mut self) -> Result<Outcome> {
+        let patience = self.request.limit + END_PATIENCE;
+        self.collect(patience)
+    }
+
+    /// Ends it now, as Ctrl-C does.
+    pub fn finish(mut self) -> Result<Outcome> {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        kill_process(pid.context("a child has a pid")?, Signal::INT)
+            .context("it has ended before")?;
+        self.collect(END_PATIENCE)
+    }
+
+    fn await_start(&mut self) -> Result<()> {
+        let deadline = Instant::now() + START_PATIENCE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.said.recv_timeout(left) {
+                Ok(line) => {
+                    self.log.push_str(&line);
+                    self.log.push('\n');
+                    if line.to_ascii_lowercase().contains("recording") {
+                        return Ok(());
+                    }
+                }
+                Err(_) => bail!(
+                    "infrared record does not say that it is recording. It said:\n{}",
+                    self.log
+                ),
+            }
+        }
+    }
+
+    fn collect(&mut self, patience: Duration) -> Result<Outcome> {
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => {
+                    self.log.push_str(&line);
+                    self.log.push('\n');
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    bail!("infrared record does not end:\n{}", self.log)
+                }
+            }
+        }
+        let exit = self.child.wait()?;
+        if !exit.success() {
+            bail!("infrared record ended with {exit}:\n{}", self.log);
+        }
+        let read = |name: &str| {
+            let path = self.dir.path().join(name);
+            let text = std::fs::read_to_string(&path);
+            text.with_context(|| format!("infrared record wrote no {name}:\n{}", self.log))
+        };
+        let folded = read("folded.txt")?.parse()?;
+        let stats = serde_json::from_str(&read("stats.json")?).context("unexpected counters")?;
+        Ok(Outcome { folded, stats, hz: self.request.hz })
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        // An error means that it has ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn listen(errors: ChildStderr) -> Result<Receiver<String>> {
+    let (sender, receiver) = sync_channel(1024);
+    std::thread::Builder::new().name("record-stderr".into()).spawn(move || {
+        // A progress line may be rewritten in place.
+        for chunk in BufReader::new(errors).split(b'\n').map_while(Result::ok) {
+            for line in String::from_utf8_lossy(&chunk).split('\r') {
+                if sender.send(line.to_owned()).is_err() {
+                    return;
+                }
+            }
+        }
+    })?;
+    Ok(receiver)
+}

@@ -1,0 +1,268 @@
+//! Programs whose stacks or files are hard to follow, all at once in one recording of the whole machine.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use anyhow::Result;
+use e2e::Launch::{
+    Chroot, Deleted, Memory, MountNamespace, Plain, Plugin, Replaced, ResolveEachCall, SecondMode,
+};
+use e2e::{Actor, Folded, Launch, Machine, Observed, Recording, Request};
+
+const HZ: u32 = 499;
+const LIMIT: Duration = Duration::from_secs(25);
+/// Of each program's samples; one stray sample is allowed where that would be less than one.
+const WHOLE: f64 = 0.99;
+const FEWEST: u64 = 10;
+
+/// Service, program, how it is started.
+const CAST: &[(&str, &str, Launch)] = &[
+    ("recursion", "recursion", Plain),
+    ("signal", "signal", Plain),
+    ("signal-own-stack", "signal", SecondMode),
+    ("dlopen", "dlopen", Plugin),
+    ("deleted", "simple", Deleted),
+    ("replaced", "simple", Replaced),
+    ("chroot", "simple-static", Chroot),
+    ("mount-namespace", "simple", MountNamespace),
+    ("memory", "simple-static", Memory),
+    ("static", "simple-static", SecondMode),
+    ("static-pie", "simple-static-pie", SecondMode),
+    ("musl", "simple-musl", SecondMode),
+    ("threads", "simple", SecondMode),
+    ("stack-layout", "stack-layout", Plain),
+    ("stack-drap", "stack-drap", Plain),
+    ("vdso", "vdso", Plain),
+    ("plt", "plt", Plain),
+    ("resolver", "plt", ResolveEachCall),
+    ("jit", "jit", Plain),
+    ("jit-map", "jit", SecondMode),
+    ("children", "children", Plain),
+    ("syscalls", "syscalls", Plain),
+    ("jumps", "jumps", Plain),
+    ("coroutines", "coroutines", Plain),
+    ("inlined", "inlined", Plain),
+    ("assembly", "assembly", Plain),
+    ("churn", "churn", Plain),
+    ("go-stacks", "go-stacks", Plain),
+];
+
+static SCENE: LazyLock<Result<Folded, String>> =
+    LazyLock::new(|| record().map_err(|error| format!("{error:?}")));
+
+fn record() -> Result<Folded> {
+    let _machine = Machine::reserve()?;
+    let start = |(service, program, launch): &(&str, &str, Launch)| {
+        Actor::start(&service_name(service), program, *launch)
+    };
+    let mut actors = CAST.iter().map(start).collect::<Result<Vec<_>>>()?;
+    let recording = Recording::start(Request::machine(HZ, LIMIT))?;
+    actors.iter_mut().try_for_each(|actor| actor.target.release())?;
+    let outcome = recording.wait()?;
+    actors.into_iter().try_for_each(|actor| actor.target.stop())?;
+    Ok(outcome.folded)
+}
+
+fn service_name(service: &str) -> String {
+    format!("e2e-{service}")
+}
+
+fn observed(service: &str) -> Observed {
+    match &*SCENE {
+        Ok(folded) => Observed::of(folded, &[&service_name(service)]),
+        Err(error) => panic!("the scene could not be recorded: {error}"),
+    }
+}
+
+/// At least `WHOLE` of `total`, or all but one.
+fn nearly_all(part: u64, total: u64) -> bool {
+    part + 1 >= total || part as f64 >= WHOLE * total as f64
+}
+
+#[track_caller]
+fn assert_whole(observed: &Observed, what: &str) {
+    let (total, cut) = (observed.samples(), observed.count(|stack| stack.truncated.is_some()));
+    assert!(total >= FEWEST, "{what}: only {total} samples");
+    let examples = observed.examples(|stack| stack.truncated.is_some());
+    assert!(nearly_all(total - cut, total), "{what}: {cut} of {total} truncated:\n{examples}");
+}
+
+/// The stacks of `service` that have the last of `frames` are whole, and have all of `frames` in this order.
+#[track_caller]
+fn assert_whole_and_named(service: &str, frames: &[&str]) {
+    let everything = observed(service);
+    assert_whole(&everything, service);
+    let function = frames.last().copied().unwrap_or_default();
+    let those = everything.with(function);
+    let total = those.samples();
+    assert!(
+        total >= FEWEST,
+        "{service}: {function} is in {total} of {} samples only:\n{}",
+        everything.samples(),
+        everything.examples(|_| true)
+    );
+    let right = those.count(|stack| stack.has_in_order(frames));
+    let examples = those.examples(|stack| !stack.has_in_order(frames));
+    assert!(
+        nearly_all(right, total),
+        "{service}: {right} of {total} stacks have {frames:?}:\n{examples}"
+    );
+}
+
+macro_rules! whole_and_named {
+    ($($name:ident: $service:literal $frames:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            assert_whole_and_named($service, &$frames);
+        }
+    )*};
+}
+
+whole_and_named! {
+    a_signal_handler_stands_on_what_it_interrupted: "signal" ["main", "interrupted", "on_signal", "burn_in_handler"];
+    a_signal_handler_on_a_stack_of_its_own_does_too: "signal-own-stack" ["main", "interrupted", "on_signal", "burn_in_handler"];
+    a_library_loaded_later_is_named: "dlopen" ["main", "use_plugin", "plugin_entry", "plugin_burn"];
+    a_callback_from_a_library_loaded_later_has_its_callers: "dlopen" ["main", "use_plugin", "plugin_entry", "called_back"];
+    a_deleted_binary_is_named: "deleted" ["main", "simple_caller", "simple_burn"];
+    a_replaced_binary_is_named_by_what_runs: "replaced" ["main", "simple_caller", "simple_burn"];
+    a_program_in_a_chroot_is_named: "chroot" ["main", "simple_caller", "simple_burn"];
+    a_program_in_a_mount_namespace_is_named_by_what_runs: "mount-namespace" ["main", "simple_caller", "simple_burn"];
+    a_program_in_memory_is_named: "memory" ["main", "simple_caller", "simple_burn"];
+    a_static_program_is_whole: "static" ["main", "simple_caller", "simple_burn"];
+    a_static_program_s_thread_is_whole: "static" ["thread_main", "thread_burn"];
+    a_static_pie_is_whole: "static-pie" ["main", "simple_caller", "simple_burn"];
+    a_static_pie_s_thread_is_whole: "static-pie" ["thread_main", "thread_burn"];
+    a_static_musl_program_is_whole: "musl" ["main", "simple_caller", "simple_burn"];
+    a_static_musl_program_s_thread_is_whole: "musl" ["thread_main", "thread_burn"];
+    a_thread_reaches_its_entry: "threads" ["thread_main", "thread_burn"];
+    an_array_of_run_time_length_is_stepped_over: "stack-layout" ["main", "with_array", "burn_on_odd_stack"];
+    memory_taken_from_the_stack_is_stepped_over: "stack-layout" ["main", "with_alloca"];
+    a_realigned_stack_is_stepped_over: "stack-layout" ["main", "with_realignment"];
+    a_realigned_stack_with_its_own_argument_pointer_is_too: "stack-drap" ["main", "with_drap"];
+    an_array_on_a_stack_with_an_argument_pointer_is_too: "stack-drap" ["main", "with_array"];
+    the_kernel_s_user_page_has_its_callers: "vdso" ["main", "read_clock", "__vdso_clock_gettime"];
+    a_call_through_the_linkage_table_has_its_callers: "plt" ["main", "call_through_plt", "tiny"];
+    what_the_resolver_found_has_its_callers: "resolver" ["main", "call_through_plt"];
+    code_called_from_a_jit_has_its_callers: "jit" ["main", "run_jit", "burn_under_jit"];
+    jit_code_is_named_by_its_perf_map: "jit-map" ["main", "run_jit", "jitted_loop", "burn_under_jit"];
+    a_forked_worker_has_its_callers: "children" ["main", "with_fork", "forked_burn"];
+    a_vforked_child_has_its_callers: "children" ["main", "with_vfork", "vforked_burn"];
+    a_spawned_child_is_whole: "children" ["main", "spawned_burn"];
+    a_read_has_its_callers: "syscalls" ["main", "read_random"];
+    a_small_system_call_has_its_callers: "syscalls" ["main", "ask_parent"];
+    a_stack_that_is_jumped_from_is_whole: "jumps" ["main", "jump_around", "dig", "dig", "burn_before_jump"];
+    after_a_long_jump_the_left_frames_are_gone: "jumps" ["main", "jump_around", "burn_after_jump"];
+    a_coroutine_reaches_its_entry: "coroutines" ["coroutine", "burn_in_coroutine"];
+    inlined_functions_are_frames: "inlined" ["main", "real_function", "inlined_middle", "inlined_leaf"];
+    a_goroutine_reaches_its_entry: "go-stacks" ["goexit", "main.main", "burnInGoroutine"];
+    a_process_that_maps_without_end_is_whole: "churn" ["main", "burn_between"];
+}
+
+#[test]
+fn a_recursion_400_deep_is_whole_and_named() {
+    let bottom = observed("recursion").with("burn_at_bottom");
+    assert_whole(&bottom, "recursion");
+    let depth =
+        |stack: &e2e::Stack| stack.frames.iter().filter(|frame| frame.is("descend")).count();
+    let right =
+        bottom.count(|stack| depth(stack) == 400 && stack.has_in_order(&["main", "descend"]));
+    let depths: Vec<usize> = bottom.stacks.iter().map(depth).collect();
+    assert!(nearly_all(right, bottom.samples()), "depths: {depths:?}");
+}
+
+#[test]
+fn the_loop_of_a_jit_is_the_leaf() {
+    let jit = observed("jit-map");
+    let leaf = jit.in_leaf("jitted_loop");
+    assert!(leaf >= FEWEST, "{leaf} of {} samples:\n{}", jit.samples(), jit.examples(|_| true));
+}
+
+#[test]
+fn a_tiny_library_function_is_not_lost_in_the_linkage_table() {
+    for service in ["plt", "resolver"] {
+        let everything = observed(service);
+        let right = everything.count(|stack| stack.has_in_order(&["main", "call_through_plt"]));
+        let examples = everything.examples(|stack| !stack.has("call_through_plt"));
+        assert!(nearly_all(right, everything.samples()), "{service}:\n{examples}");
+    }
+}
+
+#[test]
+fn a_read_ends_in_the_kernel() {
+    let reads = observed("syscalls").with("read_random");
+    let inside = reads.count(|stack| stack.frames.last().is_some_and(e2e::Frame::is_kernel));
+    let examples = reads.examples(|_| true);
+    assert!(inside * 10 >= reads.samples() * 9, "{inside} of {}:\n{examples}", reads.samples());
+}
+
+#[test]
+fn code_without_unwind_information_is_truncated_and_has_no_invented_callers() {
+    let known = [
+        "without_cfi",
+        "call_assembly",
+        "main",
+        "_start",
+        "__libc_start_main",
+        "__libc_start_main_impl",
+        "__libc_start_call_main",
+    ];
+    let inside = observed("assembly")
+        .only(|stack| stack.user_leaf().is_some_and(|frame| frame.is("without_cfi")));
+    assert!(inside.samples() >= FEWEST, "only {} samples", inside.samples());
+    for stack in &inside.stacks {
+        assert!(stack.truncated.is_some(), "says that it is whole:\n{stack}");
+        let invented = stack
+            .frames
+            .iter()
+            .find(|frame| !frame.is_kernel() && !known.iter().any(|name| frame.is(name)));
+        assert!(invented.is_none(), "{invented:?} is no caller:\n{stack}");
+    }
+}
+
+#[test]
+fn work_on_go_s_system_stack_leads_back_to_its_goroutine() {
+    let frames = ["goexit", "main.main", "allocateLarge", "systemstack"];
+    let inside =
+        observed("go-stacks").only(|stack| stack.has("allocateLarge") && stack.has("systemstack"));
+    assert_whole(&inside, "allocateLarge");
+    let right = inside.count(|stack| stack.has_in_order(&frames));
+    assert!(
+        nearly_all(right, inside.samples()),
+        "{}",
+        inside.examples(|s| !s.has_in_order(&frames))
+    );
+}
+
+#[test]
+fn a_growing_go_stack_leads_back_to_its_goroutine() {
+    let frames = ["goexit", "growStack", "grow", "newstack"];
+    let inside = observed("go-stacks").only(|stack| stack.has("newstack") && stack.has("grow"));
+    let cut =
+        observed("go-stacks").only(|stack| stack.has("newstack") && stack.truncated.is_some());
+    assert!(inside.samples() >= 3, "only {} samples", inside.samples());
+    assert_eq!(cut.samples(), 0, "{}", cut.examples(|_| true));
+    let right = inside.count(|stack| stack.has_in_order(&frames));
+    assert!(
+        nearly_all(right, inside.samples()),
+        "{}",
+        inside.examples(|s| !s.has_in_order(&frames))
+    );
+}
+
+/// No sample of any program is somewhere that its sources do not explain.
+#[test]
+fn every_program_s_stacks_start_where_its_threads_start() {
+    let starts =
+        ["main", "thread_main", "coroutine", "main.main", "goexit", "mcall", "mstart", "rt0_go"];
+    for (service, ..) in CAST.iter().filter(|(service, ..)| *service != "assembly") {
+        let whole = observed(service).only(|stack| {
+            stack.truncated.is_none() && stack.frames.iter().any(|frame| !frame.is_kernel())
+        });
+        // What forks and execs is sampled in the loader and in exit as well.
+        let wanted = if *service == "children" { 0.85 } else { 0.97 };
+        let explained = whole.count(|stack| starts.iter().any(|start| stack.has(start)));
+        let share = explained as f64 / whole.samples().max(1) as f64;
+        let examples = whole.examples(|stack| !starts.iter().any(|start| stack.has(start)));
+        assert!(share >= wanted, "{service}: {share:.3} explained:\n{examples}");
+    }
+}

@@ -1,0 +1,61 @@
+//! Servers from the distribution, and a Go server, under load: do their stacks reach their threads' entries?
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use anyhow::Result;
+use e2e::{Folded, Machine, Observed, Recording, Request, ServerKind};
+
+const HZ: u32 = 499;
+const LIMIT: Duration = Duration::from_secs(20);
+const ROOTED: f64 = 0.995;
+const FEWEST: u64 = 400;
+
+struct Scene {
+    folded: Folded,
+    services: Vec<&'static [&'static str]>,
+}
+
+static SCENE: LazyLock<Result<Scene, String>> =
+    LazyLock::new(|| record().map_err(|error| format!("{error:?}")));
+
+fn record() -> Result<Scene> {
+    let _machine = Machine::reserve()?;
+    let servers = ServerKind::ALL.iter().map(|kind| kind.start()).collect::<Result<Vec<_>>>()?;
+    let mut loads = servers.iter().map(|server| server.load()).collect::<Result<Vec<_>>>()?;
+    let outcome = Recording::start(Request::machine(HZ, LIMIT))?.wait()?;
+    loads.iter_mut().try_for_each(e2e::Load::check)?;
+    drop(loads);
+    let services = servers.iter().map(|server| server.services()).collect();
+    Ok(Scene { folded: outcome.folded, services })
+}
+
+#[track_caller]
+fn assert_rooted(kind: ServerKind) {
+    let scene = match &*SCENE {
+        Ok(scene) => scene,
+        Err(error) => panic!("the scene could not be recorded: {error}"),
+    };
+    let index = ServerKind::ALL.iter().position(|other| *other == kind).expect("ALL has all");
+    let observed = Observed::of(&scene.folded, scene.services[index]);
+    assert!(observed.samples() >= FEWEST, "{kind:?}: only {} samples", observed.samples());
+    let examples = observed.examples(|stack| stack.truncated.is_some());
+    let (rooted, reasons) = (observed.rooted(), observed.truncations());
+    assert!(rooted >= ROOTED, "{kind:?}: rooted {rooted:.4}; {reasons:?}:\n{examples}");
+}
+
+macro_rules! rooted {
+    ($($name:ident: $kind:ident;)*) => {$(
+        #[test]
+        fn $name() {
+            assert_rooted(ServerKind::$kind);
+        }
+    )*};
+}
+
+rooted! {
+    stacks_of_nginx_under_load_are_rooted: Nginx;
+    stacks_of_postgresql_under_load_are_rooted: Postgres;
+    stacks_of_redis_under_load_are_rooted: Redis;
+    stacks_of_a_go_server_under_load_are_rooted: GoHttp;
+}
