@@ -1,6 +1,10 @@
 //! Compiles the BPF programs with clang, and the unwinder once more for the host, where it unwinds copied stacks.
 
-use std::{env, path::PathBuf, process::Command};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 const PROGRAMS: [&str; 2] = ["on_cpu", "process_events"];
 
@@ -15,6 +19,7 @@ fn main() {
     for program in PROGRAMS {
         compile_program(&root, &out, &arch, &libbpf, program);
     }
+    bind_host_unwinder(&root, &out);
     cc::Build::new()
         .file(root.join("host/unwinder.c"))
         .include(root.join("abi/include"))
@@ -28,7 +33,27 @@ fn main() {
         .compile("infrared_host_unwinder");
 }
 
-fn compile_program(root: &PathBuf, out: &PathBuf, arch: &str, libbpf: &str, program: &str) {
+/// The types of the host build's interface; those of the ABI come from `infrared-abi`.
+fn bind_host_unwinder(root: &Path, out: &Path) {
+    bindgen::Builder::default()
+        .header(root.join("host/unwinder.h").to_string_lossy())
+        .clang_args(["-DIR_HOST", "-std=gnu11"])
+        .clang_arg(format!("-I{}", root.join("abi/include").display()))
+        .clang_arg(format!("-I{}", root.join("unwind").display()))
+        .allowlist_function("ir_host_.*")
+        .allowlist_type("ir_walk|ir_host")
+        .blocklist_type(
+            "ir_frame|ir_mapping|ir_page|ir_page_key|ir_process|ir_registers|ir_row|ir_rule",
+        )
+        .derive_default(true)
+        .layout_tests(false)
+        .generate()
+        .expect("unwinder.h is valid C")
+        .write_to_file(out.join("host_unwinder.rs"))
+        .expect("OUT_DIR is writable");
+}
+
+fn compile_program(root: &Path, out: &Path, arch: &str, libbpf: &str, program: &str) {
     let target_arch = match arch {
         "x86_64" => "x86",
         "aarch64" => "arm64",
@@ -37,7 +62,17 @@ fn compile_program(root: &PathBuf, out: &PathBuf, arch: &str, libbpf: &str, prog
     let clang = env::var("CLANG").unwrap_or_else(|_| "clang".into());
     // v3 has 32-bit compares and has been in kernels since 5.1.
     let status = Command::new(&clang)
-        .args(["-g", "-O2", "-target", "bpf", "-mcpu=v3", "-std=gnu11", "-Wall", "-Wextra", "-Werror"])
+        .args([
+            "-g",
+            "-O2",
+            "-target",
+            "bpf",
+            "-mcpu=v3",
+            "-std=gnu11",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+        ])
         .args(["-Wno-unused-parameter", "-Wno-unused-function"])
         .arg(format!("-D__TARGET_ARCH_{target_arch}"))
         .arg(format!("-ffile-prefix-map={}=bpf", root.display()))

@@ -3,7 +3,8 @@
 use std::{env, fs, path::PathBuf};
 
 fn main() {
-    let include = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("set by cargo")).join("include");
+    let include =
+        PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("set by cargo")).join("include");
     println!("cargo:rerun-if-changed={}", include.display());
     println!("cargo:include={}", include.display());
     let out = PathBuf::from(env::var("OUT_DIR").expect("set by cargo"));
@@ -15,6 +16,7 @@ fn main() {
         .prepend_enum_name(false)
         .derive_default(true)
         .derive_eq(true)
+        .derive_hash(true)
         .layout_tests(false)
         .generate()
         .expect("abi.h is valid C")
@@ -25,11 +27,11 @@ fn main() {
     lists.push_str("/// (id, text, meaning) of every stop reason, in order of ids.\n");
     lists.push_str("pub const STOP_REASONS: &[(u32, &str, &str)] = &[\n");
     for args in x_macro_entries(&read("stop_reason.h")) {
-        lists.push_str(&format!("    ({}, {}, {}),\n", args[0], args[2], args[3]));
+        lists.push_str(&["    (", &args[0], ", ", &args[2], ", ", &args[3], "),\n"].concat());
     }
     lists.push_str("];\n/// (name, help) of every counter, in order of `ir_stat`.\npub const STATS: &[(&str, &str)] = &[\n");
     for args in x_macro_entries(&read("stats.h")) {
-        lists.push_str(&format!("    ({}, {}),\n", args[1], args[2]));
+        lists.push_str(&["    (", &args[1], ", ", &args[2], "),\n"].concat());
     }
     lists.push_str("];\n");
     fs::write(out.join("lists.rs"), lists).expect("OUT_DIR is writable");
@@ -39,7 +41,9 @@ fn main() {
 fn x_macro_entries(header: &str) -> Vec<Vec<String>> {
     header
         .lines()
-        .filter_map(|line| line.trim().strip_prefix("X(")?.rsplit_once(')').map(|(args, _)| args.to_owned()))
+        .filter_map(|line| {
+            line.trim().strip_prefix("X(")?.rsplit_once(')').map(|(args, _)| args.to_owned())
+        })
         .map(|args| split_outside_quotes(&args))
         .collect()
 }

@@ -15,8 +15,3 @@ void ir_host_unwind(struct ir_host *host, struct ir_walk *walk)
 		ir_walk_step(walk);
 	ir_current_host = 0;
 }
-
-unsigned long ir_host_walk_size(void)
-{
-	return sizeof(struct ir_walk);
-}

@@ -8,6 +8,3 @@
  * be zero. Leaves the frames and the stop reason in *walk.
  */
 void ir_host_unwind(struct ir_host *host, struct ir_walk *walk);
-
-/* sizeof(struct ir_walk), for callers that allocate it. */
-unsigned long ir_host_walk_size(void);

@@ -1,1 +1,33 @@
-//! bpf
+//! The kernel side from user space: loads the BPF programs, feeds their tables, reads their records.
+//!
+//! The only crate that knows libbpf, `perf_event_open` and the layout of maps. What the records mean, who the
+//! processes are and where tables come from is the agent's business.
+
+#![allow(
+    unsafe_code,
+    reason = "memory-mapped kernel buffers, perf_event_open and the C unwinder need it"
+)]
+
+mod arena;
+mod error;
+mod extents;
+mod host_unwinder;
+mod loader;
+mod perf;
+mod processes;
+mod records;
+mod sampling;
+mod sideband;
+mod stats;
+mod tables;
+
+pub use error::KernelError;
+pub use host_unwinder::{CopiedStack, HostUnwinder, ReadMemory, Unwound};
+pub use infrared_abi as abi;
+pub use loader::{Filter, Kernel, KernelConfig};
+pub use processes::{MappingBlock, ProcessMaps};
+pub use records::{DeferredSample, KernelStack, Record, UserStack};
+pub use sampling::{Clock, SamplerReport};
+pub use sideband::{Sideband, SidebandEvent, SidebandRecord};
+pub use stats::Stats;
+pub use tables::{ImageTable, PageRows, TableError, TableUsage, UnwindTables};

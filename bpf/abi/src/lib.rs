@@ -33,8 +33,23 @@ macro_rules! pod {
 }
 
 pod!(
-    ir_row, ir_rule, ir_mapping, ir_process, ir_page_key, ir_page, ir_sample, ir_frame, ir_stack, ir_kernel_stack,
-    ir_registers, ir_deferred, ir_go_offsets, ir_config, ir_live, u32, u64,
+    ir_row,
+    ir_rule,
+    ir_mapping,
+    ir_process,
+    ir_page_key,
+    ir_page,
+    ir_sample,
+    ir_frame,
+    ir_stack,
+    ir_kernel_stack,
+    ir_registers,
+    ir_deferred,
+    ir_go_offsets,
+    ir_config,
+    ir_live,
+    u32,
+    u64,
 );
 
 /// The bytes of `value`.

@@ -1,0 +1,149 @@
+//! Memory shared with the kernel side that grows by slabs: an array of maps whose inner maps hold one value each.
+
+use std::{ffi::c_void, marker::PhantomData, os::fd::AsFd, time::Instant};
+
+use infrared_abi::{Pod, bytes_of};
+use libbpf_rs::{MapCore, MapFlags, MapHandle, MapType};
+use rustix::mm::{MapFlags as MmapFlags, ProtFlags, mmap, munmap};
+
+use crate::{
+    error::KernelError,
+    extents::{Extent, Extents},
+};
+
+/// What a kind of slab is called and how large it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SlabKind {
+    pub(crate) what: &'static str,
+    /// Elements in a slab.
+    pub(crate) size: u32,
+    /// Most slabs, from the outer map and the budget.
+    pub(crate) limit: u32,
+}
+
+/// Slabs of `T`, all known to the kernel through `outer`.
+#[derive(Debug)]
+pub(crate) struct Arena<T> {
+    kind: SlabKind,
+    outer: MapHandle,
+    slabs: Vec<MapHandle>,
+    extents: Extents,
+    element: PhantomData<T>,
+}
+
+impl<T: Pod> Arena<T> {
+    pub(crate) fn new(kind: SlabKind, outer: MapHandle) -> Self {
+        let extents = Extents::new(kind.size);
+        Self { kind, outer, slabs: Vec::new(), extents, element: PhantomData }
+    }
+
+    /// Bytes of kernel memory that the slabs take.
+    pub(crate) fn slab_bytes(&self) -> usize {
+        self.slabs.len() * self.kind.size as usize * size_of::<T>()
+    }
+
+    /// Bytes of elements in use.
+    pub(crate) fn used_bytes(&self) -> usize {
+        self.extents.used() * size_of::<T>()
+    }
+
+    /// Room for `count` elements; fails if the budget has none.
+    pub(crate) fn take(&mut self, count: usize) -> Result<Extent, KernelError> {
+        let full = KernelError::Full { what: self.kind.what, limit: self.kind.limit as usize };
+        let Ok(count) = u32::try_from(count) else { return Err(full) };
+        if count > self.kind.size {
+            return Err(full);
+        }
+        self.extents.settle(Instant::now());
+        if let Some(extent) = self.extents.take(count) {
+            return Ok(extent);
+        }
+        if self.extents.slabs() >= self.kind.limit {
+            return Err(full);
+        }
+        self.add_slab()?;
+        self.extents.take(count).ok_or(full)
+    }
+
+    pub(crate) fn release(&mut self, extent: Extent) {
+        self.extents.release(extent, Instant::now());
+    }
+
+    fn add_slab(&mut self) -> Result<(), KernelError> {
+        let value_size = self.kind.size * size_of::<T>() as u32;
+        let opts = libbpf_sys::bpf_map_create_opts {
+            sz: size_of::<libbpf_sys::bpf_map_create_opts>() as u64,
+            map_flags: libbpf_sys::BPF_F_MMAPABLE,
+            ..Default::default()
+        };
+        let what = self.kind.what;
+        let failed = |action| move |source| KernelError::Map { action, map: what, source };
+        let slab = MapHandle::create(MapType::Array, Some("ir_slab"), 4, value_size, 1, &opts)
+            .map_err(failed("create"))?;
+        let index = self.extents.slabs();
+        let fd = std::os::fd::AsRawFd::as_raw_fd(&slab.as_fd());
+        self.outer
+            .update(&index.to_ne_bytes(), &fd.to_ne_bytes(), MapFlags::ANY)
+            .map_err(failed("grow"))?;
+        self.slabs.push(slab);
+        self.extents.add_slab();
+        Ok(())
+    }
+
+    /// Writes `elements` at the start of `extent`.
+    pub(crate) fn write(&self, extent: Extent, elements: &[T]) -> Result<(), KernelError> {
+        debug_assert!(elements.len() <= extent.count as usize);
+        let view = self.view(extent.slab, true)?;
+        // SAFETY: the view covers the whole slab, the extent lies inside it, and `elements` cannot overlap a mapping
+        // that was made just now. The kernel reads this range only after its index entry is published.
+        unsafe {
+            let target = view.start.cast::<T>().add(extent.first as usize);
+            std::ptr::copy_nonoverlapping(elements.as_ptr(), target, elements.len());
+        }
+        Ok(())
+    }
+
+    /// Maps one slab into our memory, for as long as the view lives.
+    pub(crate) fn view(&self, slab: u32, writable: bool) -> Result<SlabView, KernelError> {
+        let map =
+            self.slabs.get(slab as usize).ok_or(KernelError::NoMap { name: self.kind.what })?;
+        let length = (self.kind.size as usize * size_of::<T>()).next_multiple_of(4096);
+        let protection =
+            if writable { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
+        // SAFETY: a fresh mapping at an address of the kernel's choice disturbs no other.
+        let start = unsafe {
+            mmap(std::ptr::null_mut(), length, protection, MmapFlags::SHARED, map.as_fd(), 0)
+        }
+        .map_err(|e| KernelError::Memory { what: self.kind.what, source: e.into() })?;
+        Ok(SlabView { start, length })
+    }
+}
+
+/// A slab in our memory; unmapped on drop, so that it counts as ours only while in use.
+#[derive(Debug)]
+pub(crate) struct SlabView {
+    pub(crate) start: *mut c_void,
+    length: usize,
+}
+
+impl Drop for SlabView {
+    fn drop(&mut self) {
+        // SAFETY: start and length are of the mapping that this view owns. A failure leaves it mapped: harmless.
+        let result = unsafe { munmap(self.start, self.length) };
+        debug_assert!(result.is_ok());
+    }
+}
+
+/// Writes one entry of a map.
+pub(crate) fn put<K: Pod, V: Pod>(
+    map: &MapHandle,
+    name: &'static str,
+    key: &K,
+    value: &V,
+) -> Result<(), KernelError> {
+    map.update(bytes_of(key), bytes_of(value), MapFlags::ANY).map_err(|source| KernelError::Map {
+        action: "write",
+        map: name,
+        source,
+    })
+}

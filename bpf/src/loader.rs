@@ -1,0 +1,317 @@
+//! Loads the programs and owns everything of theirs. Lives on one thread, the agent's driver.
+
+use std::{
+    cell::RefCell, io, os::fd::AsRawFd, os::fd::BorrowedFd, path::Path, rc::Rc, time::Duration,
+};
+
+use infrared_abi::{
+    IR_FILTER_CGROUPS, IR_FILTER_NONE, IR_FILTER_PIDS, bytes_of, ir_config, ir_live,
+};
+use libbpf_rs::{
+    Link, MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject, ProgramMut, RingBuffer,
+    RingBufferBuilder,
+};
+
+use crate::{
+    error::KernelError,
+    processes::ProcessMaps,
+    records::Record,
+    sampling::{Sampler, SamplerReport},
+    sideband::Sideband,
+    stats::Stats,
+    tables::UnwindTables,
+};
+
+static ON_CPU: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/on_cpu.bpf.o"));
+static PROCESS_EVENTS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/process_events.bpf.o"));
+
+/// Whom to sample.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Filter {
+    #[default]
+    Everything,
+    /// Selected processes and their descendants, see [`ProcessMaps::select_pid`].
+    Pids,
+    /// Selected cgroups, see [`ProcessMaps::select_cgroup`].
+    Cgroups,
+}
+
+/// How to load.
+#[derive(Clone, Debug)]
+pub struct KernelConfig {
+    /// Samples a second and CPU, 1 to 10,000.
+    pub frequency_hz: u64,
+    pub filter: Filter,
+    /// Leave our own process out.
+    pub exclude_self: bool,
+    /// Bytes of unwind rows in the kernel at most.
+    pub table_budget_bytes: usize,
+    /// Bytes of the ring buffer; rounded up to a power of two of at least a page.
+    pub ring_bytes: usize,
+    /// Copies of stacks that one CPU may send in a second.
+    pub max_deferred: u32,
+}
+
+impl Default for KernelConfig {
+    fn default() -> Self {
+        Self {
+            frequency_hz: 99,
+            filter: Filter::Everything,
+            exclude_self: false,
+            table_budget_bytes: 64 << 20,
+            ring_bytes: 4 << 20,
+            max_deferred: 200,
+        }
+    }
+}
+
+/// The loaded kernel side.
+#[derive(Debug)]
+pub struct Kernel {
+    pub tables: UnwindTables,
+    pub processes: ProcessMaps,
+    pub sideband: Sideband,
+    sampler: Sampler,
+    on_cpu: Object,
+    _process_events: Object,
+    _links: Vec<Link>,
+    ring: RingBuffer<'static>,
+    inbox: Rc<RefCell<Inbox>>,
+    stats: MapHandle,
+    live: MapHandle,
+    window: u32,
+}
+
+#[derive(Debug, Default)]
+struct Inbox {
+    records: Vec<Record>,
+    damaged: u64,
+}
+
+impl Kernel {
+    /// Loads, attaches and starts sampling.
+    pub fn load(config: &KernelConfig) -> Result<Self, KernelError> {
+        if !Path::new("/sys/kernel/btf/vmlinux").exists() {
+            return Err(KernelError::NoBtf);
+        }
+        let cpus = possible_cpus()?;
+        let on_cpu = load_on_cpu(config, cpus)?;
+        let process_events = load_process_events(config, &on_cpu)?;
+        let map = |name: &'static str| handle(&on_cpu, name);
+        let tables = UnwindTables::new(
+            map("ir_row_slabs")?,
+            map("ir_pages")?,
+            map("ir_rules")?,
+            config.table_budget_bytes,
+        );
+        let processes = ProcessMaps::new(
+            map("ir_mapping_slabs")?,
+            map("ir_processes")?,
+            map("ir_filter_pids")?,
+            map("ir_filter_cgroups")?,
+        );
+        let inbox = Rc::new(RefCell::new(Inbox::default()));
+        let ring = open_ring(&map("ir_records")?, &inbox)?;
+        let mut links = Vec::new();
+        for program in process_events.progs_mut() {
+            let name = program.name().to_string_lossy().into_owned();
+            links.push(program.attach().map_err(|source| KernelError::Attach { name, source })?);
+        }
+        // Process events first: what happens while the sampler starts is then known.
+        let sideband = Sideband::open(&online(cpus))?;
+        let sampler = Sampler::start(&sampling_program(&on_cpu)?, config.frequency_hz)?;
+        let (stats, live) = (map("ir_stats")?, map(".data.live")?);
+        Ok(Self {
+            tables,
+            processes,
+            sideband,
+            sampler,
+            on_cpu,
+            _process_events: process_events,
+            _links: links,
+            ring,
+            inbox,
+            stats,
+            live,
+            window: 1,
+        })
+    }
+
+    /// What is sampled, by which clock.
+    pub fn report(&self) -> SamplerReport {
+        self.sampler.report()
+    }
+
+    /// Waits until records, or half a ring of process events, are there; at most `timeout`.
+    pub fn wait(&self, timeout: Duration) -> Result<(), KernelError> {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        // SAFETY: libbpf's epoll descriptor lives as long as the ring, which outlives this call.
+        let ring = unsafe { BorrowedFd::borrow_raw(self.ring.epoll_fd()) };
+        let mut fds = vec![PollFd::from_borrowed_fd(ring, PollFlags::IN)];
+        fds.extend(self.sideband.fds().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        let timeout =
+            Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: timeout.subsec_nanos().into() };
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(KernelError::Wait(error.into())),
+        }
+    }
+
+    /// Takes all waiting records.
+    pub fn take_records(&mut self) -> Vec<Record> {
+        if let Err(error) = self.ring.consume() {
+            tracing::warn!(%error, "cannot read the ring buffer");
+        }
+        std::mem::take(&mut self.inbox.borrow_mut().records)
+    }
+
+    /// Records that could not be decoded, which would be a defect.
+    pub fn damaged_records(&self) -> u64 {
+        self.inbox.borrow().damaged
+    }
+
+    /// Begins a new window: stacks are sent anew. Returns its number.
+    pub fn next_window(&mut self) -> Result<u32, KernelError> {
+        self.window = self.window.wrapping_add(1).max(1);
+        self.write_live(false)?;
+        Ok(self.window)
+    }
+
+    /// Stops taking samples; what is in the ring buffer stays.
+    pub fn pause(&mut self) -> Result<(), KernelError> {
+        self.write_live(true)
+    }
+
+    fn write_live(&self, paused: bool) -> Result<(), KernelError> {
+        let live = ir_live { window: self.window, paused: u32::from(paused) };
+        self.live
+            .update(&0u32.to_ne_bytes(), bytes_of(&live), MapFlags::ANY)
+            .map_err(|source| KernelError::Map { action: "write", map: "live state", source })
+    }
+
+    /// Follows CPUs that came or went. Returns whether any did.
+    pub fn follow_hotplug(&mut self) -> Result<bool, KernelError> {
+        self.sampler.follow_hotplug(&sampling_program(&self.on_cpu)?)
+    }
+
+    pub fn stats(&self) -> Stats {
+        Stats::read(&self.stats)
+    }
+}
+
+fn load_on_cpu(config: &KernelConfig, cpus: u32) -> Result<Object, KernelError> {
+    let mut open = open_object("on_cpu", ON_CPU)?;
+    configure(&mut open, config, "on_cpu")?;
+    let ring_bytes = config.ring_bytes.max(64 << 10).next_power_of_two().min(1 << 30) as u32;
+    for mut map in open.maps_mut() {
+        let size = match map.name().to_str() {
+            Some("ir_scratches") => cpus,
+            Some("ir_records") => ring_bytes,
+            _ => continue,
+        };
+        map.set_max_entries(size).map_err(|source| KernelError::Open { name: "on_cpu", source })?;
+    }
+    open.load().map_err(|source| KernelError::Load { name: "on_cpu", source })
+}
+
+/// The second object uses the maps of the first.
+fn load_process_events(config: &KernelConfig, shared: &Object) -> Result<Object, KernelError> {
+    let name = "process_events";
+    let mut open = open_object(name, PROCESS_EVENTS)?;
+    configure(&mut open, config, name)?;
+    for mut map in open.maps_mut() {
+        let twin = shared.maps().find(|other| other.name() == map.name() && !is_data(other.name()));
+        if let Some(twin) = twin {
+            map.reuse_fd(std::os::fd::AsFd::as_fd(&twin))
+                .map_err(|source| KernelError::Open { name, source })?;
+        }
+    }
+    open.load().map_err(|source| KernelError::Load { name, source })
+}
+
+fn is_data(name: &std::ffi::OsStr) -> bool {
+    name.to_string_lossy().contains('.')
+}
+
+fn open_object(name: &'static str, bytes: &[u8]) -> Result<OpenObject, KernelError> {
+    let mut builder = ObjectBuilder::default();
+    let named = builder.name(name).map_err(|source| KernelError::Open { name, source })?;
+    named.open_memory(bytes).map_err(|source| KernelError::Open { name, source })
+}
+
+fn configure(
+    open: &mut OpenObject,
+    config: &KernelConfig,
+    name: &'static str,
+) -> Result<(), KernelError> {
+    let constants = ir_config {
+        period_ns: 1_000_000_000 / config.frequency_hz.max(1),
+        filter: match config.filter {
+            Filter::Everything => IR_FILTER_NONE,
+            Filter::Pids => IR_FILTER_PIDS,
+            Filter::Cgroups => IR_FILTER_CGROUPS,
+        },
+        max_deferred: config.max_deferred,
+        self_pid: std::process::id(),
+        exclude_self: u32::from(config.exclude_self),
+    };
+    let mut map = open
+        .maps_mut()
+        .find(|map| map.name() == ".rodata.config")
+        .ok_or(KernelError::NoMap { name: ".rodata.config" })?;
+    map.set_initial_value(bytes_of(&constants)).map_err(|source| KernelError::Open { name, source })
+}
+
+fn handle(object: &Object, name: &'static str) -> Result<MapHandle, KernelError> {
+    let map = object.maps().find(|map| map.name() == name).ok_or(KernelError::NoMap { name })?;
+    MapHandle::try_from(&map).map_err(|source| KernelError::Map {
+        action: "open",
+        map: name,
+        source,
+    })
+}
+
+fn sampling_program(object: &Object) -> Result<ProgramMut<'_>, KernelError> {
+    object.progs_mut().next().ok_or(KernelError::NoMap { name: "ir_on_cpu" })
+}
+
+fn open_ring(
+    map: &MapHandle,
+    inbox: &Rc<RefCell<Inbox>>,
+) -> Result<RingBuffer<'static>, KernelError> {
+    let failed = |source| KernelError::Map { action: "read", map: "ir_records", source };
+    let inbox = Rc::clone(inbox);
+    let mut builder = RingBufferBuilder::new();
+    builder
+        .add(map, move |bytes| {
+            let mut inbox = inbox.borrow_mut();
+            match Record::decode(bytes) {
+                Some(record) => inbox.records.push(record),
+                None => inbox.damaged += 1,
+            }
+            0
+        })
+        .map_err(failed)?;
+    builder.build().map_err(failed)
+}
+
+/// CPUs that can ever be online: working memory is made for all of them.
+fn possible_cpus() -> Result<u32, KernelError> {
+    libbpf_rs::num_possible_cpus()
+        .map(|count| count as u32)
+        .map_err(|error| KernelError::Cpus(io::Error::other(error)))
+}
+
+fn online(possible: u32) -> Vec<u32> {
+    let online = |cpu: &u32| {
+        let state = format!("/sys/devices/system/cpu/cpu{cpu}/online");
+        std::fs::read_to_string(state).map_or(true, |text| text.trim() != "0")
+    };
+    (0..possible).filter(online).collect()
+}
+
+impl Drop for Kernel {
+    fn drop(&mut self) {
+        tracing::debug!(fd = self.ring.epoll_fd().as_raw_fd(), "kernel side unloaded");
+    }
+}

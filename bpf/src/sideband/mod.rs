@@ -1,0 +1,73 @@
+//! Process events: what perf tells beside samples (fork, exec, exit, executable mmap), from one ring a CPU.
+//!
+//! No kprobe and no tracepoint is needed, and a mapping is told with its file. Records wait in the rings until
+//! someone asks: a process that is never sampled costs nothing more.
+
+mod decode;
+
+use std::os::fd::BorrowedFd;
+
+use perf_event_open_sys::bindings;
+
+use crate::{
+    error::KernelError,
+    perf::{PerfRing, open_on_cpu},
+};
+
+pub use decode::{SidebandEvent, SidebandRecord};
+
+/// Pages of a CPU's ring: 512 KiB hold some five thousand records.
+const RING_PAGES: usize = 128;
+/// Waiting bytes that wake a poller.
+const WAKE_BYTES: u32 = (RING_PAGES * 4096 / 2) as u32;
+
+/// The rings of all CPUs.
+#[derive(Debug)]
+pub struct Sideband {
+    rings: Vec<PerfRing>,
+}
+
+impl Sideband {
+    pub(crate) fn open(cpus: &[u32]) -> Result<Self, KernelError> {
+        let mut rings = Vec::new();
+        for cpu in cpus {
+            let fd = open_on_cpu(&mut attributes(), *cpu)
+                .map_err(|source| KernelError::Perf { source })?;
+            rings.push(PerfRing::new(fd, RING_PAGES)?);
+        }
+        Ok(Self { rings })
+    }
+
+    /// All waiting records in order of time.
+    pub fn drain(&mut self) -> Vec<SidebandRecord> {
+        let mut records = Vec::new();
+        for ring in &mut self.rings {
+            ring.drain(|bytes| records.extend(decode::decode(bytes)));
+        }
+        records.sort_by_key(|record| record.time_ns);
+        records
+    }
+
+    /// Descriptors that become readable when a ring is half full.
+    pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.rings.iter().map(PerfRing::fd)
+    }
+}
+
+fn attributes() -> bindings::perf_event_attr {
+    let mut attr = bindings::perf_event_attr::default();
+    attr.type_ = bindings::PERF_TYPE_SOFTWARE;
+    attr.config = bindings::PERF_COUNT_SW_DUMMY.into();
+    attr.sample_type = u64::from(bindings::PERF_SAMPLE_TID | bindings::PERF_SAMPLE_TIME);
+    attr.clockid = libc::CLOCK_MONOTONIC;
+    attr.set_mmap(1);
+    attr.set_mmap2(1);
+    attr.set_comm(1);
+    attr.set_comm_exec(1);
+    attr.set_task(1);
+    attr.set_sample_id_all(1);
+    attr.set_use_clockid(1);
+    attr.set_watermark(1);
+    attr.__bindgen_anon_2.wakeup_watermark = WAKE_BYTES;
+    attr
+}
