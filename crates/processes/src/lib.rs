@@ -1,1 +1,23 @@
-//! processes
+//! Who a process is and what it has mapped: `/proc`, mappings, containers, units, services.
+//!
+//! Everything comes from `/proc` and from what the kernel shows there of cgroups and namespaces: no
+//! daemon is asked, no container runtime's socket is opened. Content is hostile: a process chooses
+//! its own name, arguments, environment and mappings.
+//!
+//! This crate neither reads symbols nor watches for events: it answers when it is asked.
+
+pub mod container;
+mod error;
+pub mod host;
+pub mod image;
+pub mod maps;
+mod namespace;
+pub mod process;
+mod procfs;
+mod records;
+pub mod systemd;
+
+pub use error::Error;
+pub use namespace::Namespaces;
+pub use process::Process;
+pub use procfs::{Pid, ProcFs, ProcessDir};

@@ -1,0 +1,155 @@
+//! Opening the file that a process has mapped.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
+
+use super::fingerprint::Fingerprint;
+use super::headers::{ByteSource, ElfError, ElfHeaders};
+use crate::maps::{Device, Mapping, MappingKind};
+use crate::{Error, ProcessDir};
+
+/// Bytes of code that are compared to prove that a file is the one that is mapped.
+const COMPARED_BYTES: u64 = 4096;
+
+/// Why the file behind a mapping could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    #[error(transparent)]
+    Process(#[from] Error),
+    /// Nothing is mapped from a file.
+    #[error("{0} is not a file")]
+    NotAFile(String),
+    /// The kernel does not let us follow `map_files` (`CAP_CHECKPOINT_RESTORE`), and no path leads to
+    /// the file any more.
+    #[error("the file mapped as {name} cannot be reached: {source}")]
+    Unreachable { name: String, source: io::Error },
+}
+
+/// How an image was reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// `/proc/PID/map_files`: the mapped file itself, whatever became of its path.
+    MapFiles,
+    /// Its path, seen from the root of the process or from ours.
+    Path,
+    /// `/proc/PID/exe`.
+    Exe,
+}
+
+/// The file behind a mapping.
+#[derive(Debug)]
+pub struct OpenImage {
+    pub file: File,
+    /// Bytes.
+    pub length: u64,
+    pub origin: Origin,
+}
+
+impl OpenImage {
+    pub fn headers(&self) -> Result<ElfHeaders, ElfError> {
+        ElfHeaders::read(&self.file)
+    }
+
+    pub fn fingerprint(&self) -> io::Result<Fingerprint> {
+        Fingerprint::read(&self.file, self.length)
+    }
+}
+
+/// Opens the file that is mapped as `mapping`. A path is believed only if its file has the device and
+/// inode that the mapping shows, or (they differ on overlayfs and btrfs) the same bytes as the
+/// mapped memory.
+pub fn open(process: &ProcessDir, mapping: &Mapping) -> Result<OpenImage, ImageError> {
+    let Some(path) = mapping.path() else {
+        return Err(ImageError::NotAFile(mapping.display_name()));
+    };
+    let link = format!("map_files/{:x}-{:x}", mapping.start, mapping.end);
+    let first_failure = match open_regular(process.dir(), Path::new(&link), ResolveFlags::empty()) {
+        Ok((file, length)) => return Ok(OpenImage { file, length, origin: Origin::MapFiles }),
+        Err(error) => error,
+    };
+    let by_path = match mapping.kind {
+        MappingKind::File => open_path(process, mapping, path),
+        _ => None,
+    };
+    if let Some((file, length)) = by_path {
+        return Ok(OpenImage { file, length, origin: Origin::Path });
+    }
+    let by_exe = open_regular(process.dir(), Path::new("exe"), ResolveFlags::empty());
+    if let Ok((file, length)) = by_exe
+        && is_mapped_file(process, mapping, &file)
+    {
+        return Ok(OpenImage { file, length, origin: Origin::Exe });
+    }
+    if !process.is_alive() {
+        return Err(Error::Gone(process.pid()).into());
+    }
+    Err(ImageError::Unreachable { name: mapping.display_name(), source: first_failure })
+}
+
+/// `maps` shows a path relative to our root where that reaches the file, else to the root of its
+/// mount namespace; the process may have a root of its own within either.
+fn open_path(process: &ProcessDir, mapping: &Mapping, path: &Path) -> Option<(File, u64)> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let process_root = rustix::fs::openat(process.dir(), "root", flags, Mode::empty());
+    let our_root = rustix::fs::open("/", flags, Mode::empty());
+    let within_root = process
+        .read_link("root")
+        .ok()
+        .and_then(|root| path.strip_prefix(root).ok().map(Path::to_path_buf));
+    let candidates = [
+        (process_root.as_ref().ok(), Some(path.to_path_buf())),
+        (process_root.as_ref().ok(), within_root),
+        (our_root.as_ref().ok(), Some(path.to_path_buf())),
+    ];
+    candidates.into_iter().find_map(|(root, path)| {
+        // resolved within the root, so that a link in a container cannot lead to a file of the host
+        let (file, length) = open_regular(root?, &path?, ResolveFlags::IN_ROOT).ok()?;
+        is_mapped_file(process, mapping, &file).then_some((file, length))
+    })
+}
+
+/// Opens a regular file for reading. Whatever else stands there is not opened: opening a device or a
+/// pipe has effects.
+fn open_regular(
+    directory: impl AsFd,
+    path: &Path,
+    resolve: ResolveFlags,
+) -> io::Result<(File, u64)> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let handle = if resolve.is_empty() {
+        rustix::fs::openat(directory, path, flags, Mode::empty())?
+    } else {
+        rustix::fs::openat2(directory, path.as_os_str().as_bytes(), flags, Mode::empty(), resolve)?
+    };
+    let status = rustix::fs::fstat(&handle)?;
+    if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    let reopened = PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd()));
+    let file = rustix::fs::open(reopened, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    Ok((File::from(file), u64::try_from(status.st_size).unwrap_or(0)))
+}
+
+fn is_mapped_file(process: &ProcessDir, mapping: &Mapping, file: &File) -> bool {
+    let Ok(status) = rustix::fs::fstat(file) else { return false };
+    let device =
+        Device { major: rustix::fs::major(status.st_dev), minor: rustix::fs::minor(status.st_dev) };
+    (device, status.st_ino) == (mapping.device, mapping.inode)
+        || has_mapped_bytes(process, mapping, file)
+}
+
+fn has_mapped_bytes(process: &ProcessDir, mapping: &Mapping, file: &File) -> bool {
+    let size = mapping.end.saturating_sub(mapping.start).min(COMPARED_BYTES) as usize;
+    let (mut mapped, mut stored) = (vec![0; size], vec![0; size]);
+    let Ok(mapped_length) = process.read_memory(mapping.start, &mut mapped) else { return false };
+    let Ok(length) = ByteSource::read_at(file, mapping.file_offset, &mut stored) else {
+        return false;
+    };
+    let compared = length.min(mapped_length);
+    mapped[..compared] == stored[..compared] && mapped[..compared].iter().any(|&byte| byte != 0)
+}
