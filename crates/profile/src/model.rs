@@ -23,7 +23,19 @@ pub mod labels {
 }
 
 /// What kind of code a location is in. Decides the colour and the `_[k]` suffix.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum FrameKind {
     #[default]
@@ -164,8 +176,8 @@ impl Profile {
         self.series.get(id.0)
     }
 
-    /// Sum of all values.
+    /// Sum of all values. Readers refuse profiles in which it exceeds 64 bits.
     pub fn total(&self) -> u64 {
-        self.samples.iter().map(|s| s.value).sum()
+        self.samples.iter().fold(0, |sum, sample| sum.saturating_add(sample.value))
     }
 }
