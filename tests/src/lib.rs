@@ -4,6 +4,7 @@
 //! No part of the profiler is linked here: it is run as people run it, and judged by its output alone.
 //! Everything that keeps a test from running is an error, never a skip.
 
+mod builds;
 mod chain;
 mod cpu_time;
 mod folded;
@@ -17,6 +18,7 @@ mod scratch;
 mod servers;
 mod target;
 
+pub use builds::Builds;
 pub use chain::{Ring, chain_error};
 pub use cpu_time::process_cpu_ns;
 pub use folded::{Folded, FoldedError, Frame, Stack};

@@ -16,6 +16,9 @@ const START_PATIENCE: Duration = Duration::from_secs(30);
 /// From the end of the sampling until the output is written.
 const END_PATIENCE: Duration = Duration::from_mins(1);
 
+/// Recordings are ended by the one who started them; one that is forgotten ends by itself.
+const LIMIT: &str = "600s";
+
 /// What is to be recorded.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -23,24 +26,18 @@ pub struct Request {
     pub pids: Vec<u32>,
     /// Samples per second of CPU time.
     pub hz: u32,
-    /// The recording ends by itself after this.
-    pub limit: Duration,
 }
 
 impl Request {
-    pub fn machine(hz: u32, limit: Duration) -> Self {
-        Self { pids: Vec::new(), hz, limit }
-    }
-
-    pub fn process(pid: u32, hz: u32, limit: Duration) -> Self {
-        Self { pids: vec![pid], hz, limit }
+    pub fn machine(hz: u32) -> Self {
+        Self { pids: Vec::new(), hz }
     }
 
     /// The command that a person would type for it.
     pub fn command(&self) -> Result<Command> {
         let mut command = Command::new(infrared_binary()?);
         command.args(["record", "--format", "folded", "-F", &self.hz.to_string()]);
-        command.args(["-d", &format!("{}s", self.limit.as_secs())]);
+        command.args(["-d", LIMIT]);
         for pid in &self.pids {
             command.args(["-p", &pid.to_string()]);
         }
@@ -109,18 +106,35 @@ impl Recording {
         self.child.id()
     }
 
-    /// Waits for the end of the time that was asked for.
-    pub fn wait(mut self) -> Result<Outcome> {
-        let patience = self.request.limit + END_PATIENCE;
-        self.collect(patience)
+    /// Lets it record for `duration`. That it ends before is an error.
+    pub fn go_on_for(&mut self, duration: Duration) -> Result<()> {
+        let deadline = Instant::now() + duration;
+        loop {
+            match self.said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => self.note(&line),
+                Err(RecvTimeoutError::Timeout) => return Ok(()),
+                Err(RecvTimeoutError::Disconnected) => {
+                    bail!("infrared record ended before its time:\n{}", self.log)
+                }
+            }
+        }
     }
 
-    /// Ends it now, as Ctrl-C does.
-    pub fn finish(mut self) -> Result<Outcome> {
+    /// Ends the sampling now, as Ctrl-C does.
+    pub fn interrupt(&self) -> Result<()> {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        kill_process(pid.context("a child has a pid")?, Signal::INT)
-            .context("it has ended before")?;
-        self.collect(END_PATIENCE)
+        kill_process(pid.context("a child has a pid")?, Signal::INT).context("it has ended before")
+    }
+
+    /// Ends the sampling now and waits for the output.
+    pub fn finish(self) -> Result<Outcome> {
+        self.interrupt()?;
+        self.outcome()
+    }
+
+    fn note(&mut self, line: &str) {
+        self.log.push_str(line);
+        self.log.push('\n');
     }
 
     fn await_start(&mut self) -> Result<()> {
@@ -129,8 +143,7 @@ impl Recording {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.said.recv_timeout(left) {
                 Ok(line) => {
-                    self.log.push_str(&line);
-                    self.log.push('\n');
+                    self.note(&line);
                     if line.to_ascii_lowercase().contains("recording") {
                         return Ok(());
                     }
@@ -143,14 +156,12 @@ impl Recording {
         }
     }
 
-    fn collect(&mut self, patience: Duration) -> Result<Outcome> {
-        let deadline = Instant::now() + patience;
+    /// Waits for the end of an interrupted recording and reads what it wrote.
+    pub fn outcome(mut self) -> Result<Outcome> {
+        let deadline = Instant::now() + END_PATIENCE;
         loop {
             match self.said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(line) => {
-                    self.log.push_str(&line);
-                    self.log.push('\n');
-                }
+                Ok(line) => self.note(&line),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
                     bail!("infrared record does not end:\n{}", self.log)

@@ -6,10 +6,12 @@ mod postgres;
 mod redis;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 pub use go_http::GoHttp;
 pub use nginx::Nginx;
@@ -58,7 +60,7 @@ pub struct Load {
 }
 
 impl Load {
-    fn start(commands: impl IntoIterator<Item = Command>) -> Result<Self> {
+    pub(crate) fn start(commands: impl IntoIterator<Item = Command>) -> Result<Self> {
         let processes = commands.into_iter().map(Daemon::start).collect::<Result<_>>()?;
         Ok(Self { processes })
     }
@@ -69,7 +71,7 @@ impl Load {
     }
 }
 
-/// A process in the background, killed when dropped.
+/// A process in the background and all that it starts in its process group, killed when dropped.
 #[derive(Debug)]
 struct Daemon {
     child: Child,
@@ -79,7 +81,7 @@ struct Daemon {
 impl Daemon {
     fn start(mut command: Command) -> Result<Self> {
         let text = format!("{command:?}");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().with_context(|| format!("cannot run {text}"))?;
         Ok(Self { child, command: text })
     }
@@ -107,8 +109,10 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // An error means that it has ended already.
-        drop(self.child.kill());
+        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
+            // An error means that it has ended already.
+            kill_process_group(group, Signal::KILL).unwrap_or_default();
+        }
         drop(self.child.wait());
     }
 }

@@ -54,7 +54,7 @@ fn record(cast: &[Cast]) -> Result<Vec<Run>> {
     }
     let before = accounted(&targets)?;
     let pids = targets.iter().map(Target::pid).collect();
-    let recording = Recording::start(Request { pids, hz: HZ, limit: Duration::from_mins(3) })?;
+    let recording = Recording::start(Request { pids, hz: HZ })?;
     targets.iter_mut().try_for_each(Target::release)?;
     let mut truths = Vec::new();
     for (target, cast) in targets.iter_mut().zip(cast) {

@@ -7,7 +7,7 @@ use anyhow::Result;
 use e2e::{Folded, Machine, Observed, Recording, Request, ServerKind};
 
 const HZ: u32 = 499;
-const LIMIT: Duration = Duration::from_secs(20);
+const WORK: Duration = Duration::from_secs(20);
 const ROOTED: f64 = 0.995;
 const FEWEST: u64 = 400;
 
@@ -23,9 +23,12 @@ fn record() -> Result<Scene> {
     let _machine = Machine::reserve()?;
     let servers = ServerKind::ALL.iter().map(|kind| kind.start()).collect::<Result<Vec<_>>>()?;
     let mut loads = servers.iter().map(|server| server.load()).collect::<Result<Vec<_>>>()?;
-    let outcome = Recording::start(Request::machine(HZ, LIMIT))?.wait()?;
+    let mut recording = Recording::start(Request::machine(HZ))?;
+    recording.go_on_for(WORK)?;
+    recording.interrupt()?;
     loads.iter_mut().try_for_each(e2e::Load::check)?;
     drop(loads);
+    let outcome = recording.outcome()?;
     let services = servers.iter().map(|server| server.services()).collect();
     Ok(Scene { folded: outcome.folded, services })
 }
