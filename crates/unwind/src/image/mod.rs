@@ -1,0 +1,140 @@
+//! Reading parts of an ELF file: headers first, then only the sections that are asked for.
+//!
+//! All offsets and sizes are checked against the file and the budget; nothing is read whole. Symbols, relocations and
+//! line tables are not its matter.
+
+mod section;
+
+use std::ops::Range;
+
+use object::elf::{self, FileHeader64, ProgramHeader64};
+use object::read::elf::{FileHeader as _, ProgramHeader as _};
+use object::{LittleEndian, ReadRef};
+
+pub(crate) use section::Section;
+
+use crate::arch::Machine;
+use crate::error::Error;
+
+/// Addresses at and above this limit are not those of user code.
+const ADDRESS_LIMIT: u64 = 1 << 47;
+
+/// An opened ELF file.
+#[derive(Debug)]
+pub(crate) struct Image<'d, R> {
+    data: R,
+    file_len: u64,
+    header: &'d FileHeader64<LittleEndian>,
+    segments: &'d [ProgramHeader64<LittleEndian>],
+    sections: Vec<Section<'d>>,
+    pub(crate) machine: Machine,
+    /// What the file maps as code: sorted, disjoint, below 2^47.
+    pub(crate) code: Vec<Range<u64>>,
+    max_section_bytes: u64,
+}
+
+impl<'d, R: ReadRef<'d>> Image<'d, R> {
+    pub(crate) fn open(data: R, max_section_bytes: u64) -> Result<Self, Error> {
+        let not_elf = |error: object::Error| Error::NotElf(error.to_string());
+        let file_len = data.len().map_err(|()| Error::NotElf("no length".into()))?;
+        let header = FileHeader64::<LittleEndian>::parse(data).map_err(not_elf)?;
+        header.endian().map_err(not_elf)?;
+        if header.e_ident.class != elf::ELFCLASS64 || header.e_ident.data != elf::ELFDATA2LSB {
+            return Err(Error::NotElf("another class or byte order".into()));
+        }
+        let machine = header.e_machine.get(LittleEndian);
+        let machine = Machine::from_elf(machine).ok_or(Error::UnsupportedMachine(machine))?;
+        let segments = header.program_headers(LittleEndian, data).map_err(not_elf)?;
+        let sections = section::read_table(header, data);
+        let code = code_ranges(segments, file_len);
+        Ok(Self { data, file_len, header, segments, sections, machine, code, max_section_bytes })
+    }
+
+    /// `e_entry`
+    pub(crate) fn entry(&self) -> u64 {
+        self.header.e_entry.get(LittleEndian)
+    }
+
+    pub(crate) fn sections(&self) -> &[Section<'d>] {
+        &self.sections
+    }
+
+    pub(crate) fn section(&self, name: &str) -> Option<&Section<'d>> {
+        self.sections.iter().find(|section| section.name == name.as_bytes())
+    }
+
+    pub(crate) fn is_code(&self, svma: u64) -> bool {
+        let after = self.code.partition_point(|range| range.start <= svma);
+        after.checked_sub(1).is_some_and(|index| self.code[index].contains(&svma))
+    }
+
+    /// The file's bytes for `len` addresses from `svma` on, if one loaded segment has them all.
+    pub(crate) fn bytes_at(&self, svma: u64, len: u64) -> Option<&'d [u8]> {
+        let end = svma.checked_add(len)?;
+        self.loads().find_map(|(range, offset)| {
+            (range.start <= svma && end <= range.end)
+                .then(|| self.file_bytes(offset + (svma - range.start), len))?
+        })
+    }
+
+    /// All of the file's bytes from `svma` to the end of its segment.
+    pub(crate) fn bytes_from(&self, svma: u64) -> Option<(&'d [u8], u64)> {
+        let (range, _) = self.loads().find(|(range, _)| range.contains(&svma))?;
+        let len = (range.end - svma).min(self.max_section_bytes);
+        Some((self.bytes_at(svma, len)?, len))
+    }
+
+    /// The address of the segment of type `kind`, if there is one.
+    pub(crate) fn segment_address(&self, kind: u32) -> Option<u64> {
+        let segment = self.segments.iter().find(|s| s.p_type(LittleEndian) == kind)?;
+        Some(segment.p_vaddr(LittleEndian))
+    }
+
+    /// (size in memory, alignment) of the thread-local storage segment.
+    pub(crate) fn tls_segment(&self) -> Option<(u64, u64)> {
+        let segment = self.segments.iter().find(|s| s.p_type(LittleEndian) == elf::PT_TLS)?;
+        Some((segment.p_memsz(LittleEndian), segment.p_align(LittleEndian)))
+    }
+
+    /// Address ranges and file offsets of what is loaded from the file.
+    pub(crate) fn loads(&self) -> impl Iterator<Item = (Range<u64>, u64)> + '_ {
+        let len = self.file_len;
+        self.segments.iter().filter_map(move |segment| load(segment, len))
+    }
+
+    pub(crate) fn file_bytes(&self, offset: u64, len: u64) -> Option<&'d [u8]> {
+        if len > self.max_section_bytes || offset.checked_add(len)? > self.file_len {
+            return None;
+        }
+        self.data.read_bytes_at(offset, len).ok()
+    }
+}
+
+fn load(segment: &ProgramHeader64<LittleEndian>, file_len: u64) -> Option<(Range<u64>, u64)> {
+    if segment.p_type(LittleEndian) != elf::PT_LOAD {
+        return None;
+    }
+    let offset = segment.p_offset(LittleEndian);
+    let start = segment.p_vaddr(LittleEndian);
+    let len = segment.p_filesz(LittleEndian).min(file_len.checked_sub(offset)?);
+    let end = start.checked_add(len)?;
+    (start < end && end <= ADDRESS_LIMIT).then_some((start..end, offset))
+}
+
+fn code_ranges(segments: &[ProgramHeader64<LittleEndian>], file_len: u64) -> Vec<Range<u64>> {
+    let mut ranges: Vec<Range<u64>> = segments
+        .iter()
+        .filter(|segment| segment.p_flags(LittleEndian) & elf::PF_X != 0)
+        .filter_map(|segment| load(segment, file_len))
+        .map(|(range, _)| range)
+        .collect();
+    ranges.sort_unstable_by_key(|range| range.start);
+    ranges.dedup_by(|next, previous| {
+        let joins = next.start <= previous.end;
+        if joins {
+            previous.end = previous.end.max(next.end);
+        }
+        joins
+    });
+    ranges
+}

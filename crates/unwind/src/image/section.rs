@@ -1,0 +1,82 @@
+//! The section header table, and the contents of a section.
+
+use std::borrow::Cow;
+
+use object::elf::{self, FileHeader64};
+use object::read::elf::{FileHeader as _, SectionHeader as _};
+use object::{LittleEndian, ReadRef};
+
+use super::Image;
+use crate::error::Error;
+
+/// A section header.
+#[derive(Debug, Clone)]
+pub(crate) struct Section<'d> {
+    pub(crate) name: &'d [u8],
+    pub(crate) address: u64,
+    pub(crate) size: u64,
+    pub(crate) flags: u64,
+    raw: &'d elf::SectionHeader64<LittleEndian>,
+}
+
+/// The headers of all sections; none if the table is absent or damaged, as in an image stripped of it.
+pub(super) fn read_table<'d, R: ReadRef<'d>>(
+    header: &'d FileHeader64<LittleEndian>,
+    data: R,
+) -> Vec<Section<'d>> {
+    let Ok(table) = header.sections(LittleEndian, data) else { return Vec::new() };
+    table
+        .iter()
+        .filter_map(|raw| {
+            Some(Section {
+                name: table.section_name(LittleEndian, raw).ok()?,
+                address: raw.sh_addr(LittleEndian),
+                size: raw.sh_size(LittleEndian),
+                flags: raw.sh_flags(LittleEndian),
+                raw,
+            })
+        })
+        .collect()
+}
+
+impl<'d, R: ReadRef<'d>> Image<'d, R> {
+    /// A section's contents, decompressed. `Ok(None)` if the image lacks it or keeps it in another file.
+    pub(crate) fn section_data(
+        &self,
+        name: &'static str,
+    ) -> Result<Option<(u64, Cow<'d, [u8]>)>, Error> {
+        let Some(section) = self.section(name) else { return Ok(None) };
+        let unreadable = Error::UnreadableSection(name);
+        let Some((offset, size)) = section.raw.file_range(LittleEndian) else { return Ok(None) };
+        self.check_size(name, size)?;
+        let bytes = self.file_bytes(offset, size).ok_or(unreadable.clone())?;
+        let compression = section.raw.compression(LittleEndian, self.data);
+        let data = match compression.map_err(|_| unreadable.clone())? {
+            None => Cow::Borrowed(bytes),
+            Some((header, header_offset, compressed_size)) => {
+                use object::read::elf::CompressionHeader as _;
+                let kind = header.ch_type(LittleEndian);
+                let size = header.ch_size(LittleEndian);
+                self.check_size(name, size)?;
+                let packed =
+                    self.file_bytes(header_offset, compressed_size).ok_or(unreadable.clone())?;
+                let format = match kind {
+                    elf::ELFCOMPRESS_ZLIB => object::CompressionFormat::Zlib,
+                    elf::ELFCOMPRESS_ZSTD => object::CompressionFormat::Zstandard,
+                    _ => return Err(unreadable),
+                };
+                let packed =
+                    object::CompressedData { format, data: packed, uncompressed_size: size };
+                packed.decompress().map_err(|_| unreadable)?
+            }
+        };
+        Ok(Some((section.address, data)))
+    }
+
+    fn check_size(&self, name: &'static str, size: u64) -> Result<(), Error> {
+        if size > self.max_section_bytes {
+            return Err(Error::SectionTooLarge { name, size, limit: self.max_section_bytes });
+        }
+        Ok(())
+    }
+}
