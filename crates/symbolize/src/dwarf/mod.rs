@@ -1,0 +1,160 @@
+//! Functions, inlined frames and lines from DWARF 2 to 5, for a batch of addresses.
+//!
+//! What is parsed is thrown away unit by unit; only the small [`DwarfIndex`] outlives a batch. Split
+//! DWARF (`.dwo`) and type units are not read.
+
+mod functions;
+mod lines;
+mod names;
+mod sections;
+mod units;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use gimli::Unit;
+
+use crate::error::Result;
+use crate::line::Frame;
+use crate::paged::SectionReader;
+
+use functions::FunctionRange;
+use lines::Files;
+pub(crate) use sections::{Debug, DebugBudget};
+use units::UnitRange;
+
+/// What is kept of an image's debug information between batches: where units and functions are.
+#[derive(Debug, Default)]
+pub(crate) struct DwarfIndex {
+    units: Option<Arc<[UnitRange]>>,
+    functions: HashMap<usize, Arc<[FunctionRange]>>,
+    function_bytes: usize,
+}
+
+/// Bytes of function ranges held at once, while a batch lasts.
+const MAX_FUNCTION_BYTES: usize = 16 << 20;
+
+impl DwarfIndex {
+    /// Bytes held.
+    pub(crate) fn size(&self) -> usize {
+        self.function_bytes + self.units.as_ref().map_or(0, |units| size_of_val::<[_]>(units))
+    }
+
+    /// Gives up memory until at most `max_bytes` are held.
+    pub(crate) fn shrink(&mut self, max_bytes: usize) {
+        if self.size() > max_bytes {
+            self.forget_functions();
+        }
+        if self.size() > max_bytes {
+            self.units = None;
+        }
+    }
+
+    fn forget_functions(&mut self) {
+        self.functions = HashMap::new();
+        self.function_bytes = 0;
+    }
+
+    /// The functions of the unit at `offset`.
+    fn functions(
+        &mut self,
+        debug: &Debug,
+        unit: &Unit<SectionReader>,
+        offset: usize,
+    ) -> Result<Arc<[FunctionRange]>> {
+        if let Some(functions) = self.functions.get(&offset) {
+            return Ok(Arc::clone(functions));
+        }
+        let functions: Arc<[FunctionRange]> = functions::index(debug, unit)?.into();
+        let bytes = size_of_val::<[_]>(&functions) + 64;
+        if self.function_bytes + bytes > MAX_FUNCTION_BYTES {
+            self.forget_functions();
+        }
+        self.function_bytes += bytes;
+        self.functions.insert(offset, Arc::clone(&functions));
+        Ok(functions)
+    }
+}
+
+/// The frames, innermost first, of each of `svmas` (ascending) that the debug information covers.
+pub(crate) fn frames(
+    debug: &Debug,
+    index: &mut DwarfIndex,
+    svmas: &[u64],
+) -> Result<HashMap<u64, Vec<Frame>>> {
+    let units = match &index.units {
+        Some(units) => Arc::clone(units),
+        None => Arc::clone(index.units.insert(units::index(debug)?.into())),
+    };
+    let mut per_unit: HashMap<usize, Vec<u64>> = HashMap::new();
+    for &svma in svmas {
+        if let Some(unit) = units::find(&units, svma) {
+            per_unit.entry(unit).or_default().push(svma);
+        }
+    }
+    let mut found = HashMap::new();
+    for (unit, svmas) in per_unit {
+        // A unit that cannot be read costs its own addresses only.
+        let read = unit_frames(debug, index, unit, &svmas, &mut found);
+        if read.is_err() && debug.out_of_fuel() {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+fn unit_frames(
+    debug: &Debug,
+    index: &mut DwarfIndex,
+    offset: usize,
+    svmas: &[u64],
+    found: &mut HashMap<u64, Vec<Frame>>,
+) -> Result<()> {
+    let unit = debug.unit(offset)?;
+    let functions = index.functions(debug, &unit, offset)?;
+    let mut files = Files::new(debug, &unit);
+    let positions = lines::find(debug, &unit, svmas)?;
+    let mut per_function: HashMap<usize, Vec<u64>> = HashMap::new();
+    for &svma in svmas {
+        if let Some(function) = functions::find(&functions, svma) {
+            per_function.entry(function).or_default().push(svma);
+        }
+    }
+    let mut chains = HashMap::new();
+    for (function, svmas) in per_function {
+        functions::chains(debug, &unit, function, &svmas, &mut chains)?;
+    }
+    for &svma in svmas {
+        let chain = chains.remove(&svma).unwrap_or_default();
+        let position = positions.get(&svma).copied();
+        if chain.is_empty() && position.is_none() {
+            continue;
+        }
+        found.insert(svma, assemble(chain, position, &mut files));
+    }
+    Ok(())
+}
+
+/// The line of a frame is where it is left: for the innermost one the line table's row, for the others
+/// the call site that the next inner one records.
+fn assemble(
+    chain: Vec<functions::Instance>,
+    position: Option<lines::Position>,
+    files: &mut Files<'_>,
+) -> Vec<Frame> {
+    let mut left_at = position.unwrap_or_default();
+    if chain.is_empty() {
+        let file = files.path(left_at.file);
+        return vec![Frame { system_name: None, file, line: left_at.line }];
+    }
+    let frames = chain.into_iter().map(|instance| {
+        let frame = Frame {
+            system_name: instance.name,
+            file: files.path(left_at.file),
+            line: left_at.line,
+        };
+        left_at = instance.called_at;
+        frame
+    });
+    frames.collect()
+}

@@ -1,0 +1,321 @@
+//! `/tmp/perf-PID.map`, the files in which JIT compilers list their code: `START SIZE name`, start and
+//! size in hexadecimal (`tools/perf/Documentation/jit-interface.txt` in the kernel's source). The file
+//! belongs to the profiled process, so its content is taken as hostile.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::debug_file::open_below;
+use crate::input::ReadAt;
+use crate::text_lines;
+
+/// Longer lines are cut; Scala and JavaScript names reach a few KiB.
+const MAX_LINE: usize = 4096;
+
+/// Bounds for one process's map.
+#[derive(Debug, Clone, Copy)]
+pub struct PerfMapLimits {
+    /// Ranges held, some 48 bytes each.
+    pub entries: usize,
+    /// Bytes of names held.
+    pub name_bytes: usize,
+    /// Bytes of the file read at one refresh; the rest is read at the next.
+    pub read_bytes: u64,
+}
+
+impl Default for PerfMapLimits {
+    fn default() -> Self {
+        Self { entries: 200_000, name_bytes: 8 << 20, read_bytes: 64 << 20 }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    end: u64,
+    name: u32,
+    name_len: u32,
+}
+
+/// The ranges of one process's map. Where ranges overlap the later line is right: the memory was used
+/// again.
+#[derive(Debug)]
+pub struct PerfMap {
+    limits: PerfMapLimits,
+    ranges: BTreeMap<u64, Entry>,
+    names: String,
+    /// Bytes of the file that have been taken in.
+    consumed: u64,
+    /// (device, inode) of the file they were in.
+    file: Option<(u64, u64)>,
+    dropped: u64,
+    malformed: u64,
+}
+
+impl PerfMap {
+    pub fn new(limits: PerfMapLimits) -> Self {
+        Self {
+            limits,
+            ranges: BTreeMap::new(),
+            names: String::new(),
+            consumed: 0,
+            file: None,
+            dropped: 0,
+            malformed: 0,
+        }
+    }
+
+    /// Where a process's map is, below its root. `namespace_pid` is its pid as it sees it itself.
+    pub fn path(namespace_pid: u32) -> PathBuf {
+        PathBuf::from(format!("/tmp/perf-{namespace_pid}.map"))
+    }
+
+    /// Reads what was added to the process's map since the last call, all of it when the file was
+    /// replaced. `root` is the process's root as we see it. Returns whether there was anything new.
+    pub fn refresh(&mut self, root: &Path, namespace_pid: u32) -> io::Result<bool> {
+        let file = open_below(root, &Self::path(namespace_pid))?;
+        self.refresh_from(&file)
+    }
+
+    fn refresh_from(&mut self, file: &File) -> io::Result<bool> {
+        let meta = file.metadata()?;
+        let identity = Some((meta.dev(), meta.ino()));
+        if self.file != identity || meta.len() < self.consumed {
+            *self = Self { file: identity, ..Self::new(self.limits) };
+        }
+        if meta.len() == self.consumed {
+            return Ok(false);
+        }
+        let before = self.consumed;
+        let window = Window { source: file, at: before };
+        let reader = BufReader::with_capacity(64 << 10, window.take(self.limits.read_bytes));
+        let complete = self.read(reader)?;
+        // A line longer than a whole refresh is passed over, or it would be read again for ever.
+        let stuck = complete == 0 && meta.len() - before >= self.limits.read_bytes;
+        self.consumed += if stuck { self.limits.read_bytes } else { complete };
+        Ok(self.consumed > before)
+    }
+
+    /// Takes in the lines of `reader` and returns the bytes of complete lines.
+    pub fn read(&mut self, reader: impl io::BufRead) -> io::Result<u64> {
+        text_lines::for_each(reader, MAX_LINE, |line| {
+            match parse(line) {
+                Some((start, size, name)) => self.insert(start, size, name),
+                None => self.malformed += 1,
+            }
+            true
+        })
+    }
+
+    fn insert(&mut self, start: u64, size: u64, name: &str) {
+        let Some(end) = start.checked_add(size).filter(|_| size > 0) else {
+            self.malformed += 1;
+            return;
+        };
+        self.clear(start, end);
+        let full = self.ranges.len() >= self.limits.entries
+            || self.names.len() + name.len() > self.limits.name_bytes;
+        if full && !self.compact(name.len()) {
+            self.dropped += 1;
+            return;
+        }
+        let entry = Entry { end, name: self.names.len() as u32, name_len: name.len() as u32 };
+        self.names.push_str(name);
+        self.ranges.insert(start, entry);
+    }
+
+    /// Cuts `start..end` out of the ranges that are there.
+    fn clear(&mut self, start: u64, end: u64) {
+        if let Some((&before, entry)) = self.ranges.range_mut(..start).next_back()
+            && entry.end > start
+        {
+            let rest = Entry { end: entry.end, ..*entry };
+            entry.end = start;
+            debug_assert!(before < start);
+            if rest.end > end {
+                self.ranges.insert(end, rest);
+            }
+        }
+        while let Some((&within, &entry)) = self.ranges.range(start..end).next() {
+            self.ranges.remove(&within);
+            if entry.end > end {
+                self.ranges.insert(end, entry);
+            }
+        }
+    }
+
+    /// Drops the names that no range has any more; whether there is room then for one of `name_len`.
+    fn compact(&mut self, name_len: usize) -> bool {
+        let live: usize = self.ranges.values().map(|e| e.name_len as usize).sum();
+        if self.ranges.len() >= self.limits.entries || live + name_len > self.limits.name_bytes / 2
+        {
+            return false;
+        }
+        let mut names = String::with_capacity(live);
+        for entry in self.ranges.values_mut() {
+            let from = entry.name as usize;
+            let name = self.names.get(from..from + entry.name_len as usize).unwrap_or_default();
+            entry.name = names.len() as u32;
+            names.push_str(name);
+        }
+        self.names = names;
+        true
+    }
+
+    /// The name at a run-time address.
+    pub fn lookup(&self, address: u64) -> Option<&str> {
+        let (_, entry) =
+            self.ranges.range(..=address).next_back().filter(|(_, e)| address < e.end)?;
+        let from = entry.name as usize;
+        self.names.get(from..from + entry.name_len as usize)
+    }
+
+    /// Ranges held.
+    pub fn len(&self) -> usize {
+        self.ranges.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// Lines dropped because a limit was reached.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Lines that are not `START SIZE name`.
+    pub fn malformed(&self) -> u64 {
+        self.malformed
+    }
+
+    /// Bytes held, about.
+    pub fn size(&self) -> usize {
+        self.ranges.len() * 48 + self.names.capacity()
+    }
+}
+
+/// A reader that starts at an offset.
+struct Window<'a> {
+    source: &'a dyn ReadAt,
+    at: u64,
+}
+
+impl Read for Window<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.source.read_at(buf, self.at)?;
+        self.at += n as u64;
+        Ok(n)
+    }
+}
+
+fn parse(line: &[u8]) -> Option<(u64, u64, &str)> {
+    let line = match std::str::from_utf8(line) {
+        Ok(line) => line,
+        // a name that was cut within a character
+        Err(e) if e.error_len().is_none() => std::str::from_utf8(&line[..e.valid_up_to()]).ok()?,
+        Err(_) => return None,
+    };
+    let (start, rest) = line.trim_start().split_once(' ')?;
+    let (size, name) = rest.trim_start().split_once(' ')?;
+    let name = name.trim();
+    let hex = |word: &str| u64::from_str_radix(word.trim_start_matches("0x"), 16).ok();
+    (!name.is_empty()).then_some((hex(start)?, hex(size)?, name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn map(text: &str) -> PerfMap {
+        let mut map = PerfMap::new(PerfMapLimits::default());
+        map.read(text.as_bytes()).unwrap();
+        map
+    }
+
+    #[test]
+    fn the_later_of_overlapping_lines_is_right() {
+        let map = map("1000 100 old\n1040 20 inner\n10f0 20 tail\n2000 10 a\n1ff0 100 over\n");
+        let cases = [
+            (0xfff, None),
+            (0x1000, Some("old")),
+            (0x1040, Some("inner")),
+            (0x1060, Some("old")),
+            (0x10ef, Some("old")),
+            (0x10f0, Some("tail")),
+            (0x110f, Some("tail")),
+            (0x1110, None),
+            (0x2005, Some("over")),
+        ];
+        for (address, want) in cases {
+            assert_eq!(map.lookup(address), want, "{address:#x}");
+        }
+    }
+
+    #[test]
+    fn garbage_is_counted_and_passed_over() {
+        let long = format!("3000 10 {}", "x".repeat(MAX_LINE * 3));
+        let text = format!(
+            "\n\0\0\0\nzz 10 name\n1000 0 empty\nffffffffffffffff 10 wraps\n1000 10\n{long}\n0x4000 0x10 LazyCompile:~f a.js:1 ok\n5000 10 no end"
+        );
+        let map = map(&text);
+        assert_eq!(map.malformed(), 6);
+        assert_eq!(map.lookup(0x3000).map(str::len), Some(MAX_LINE - "3000 10 ".len()));
+        assert_eq!(map.lookup(0x4000), Some("LazyCompile:~f a.js:1 ok"));
+        assert_eq!(map.lookup(0x5000), Some("no end"));
+    }
+
+    #[test]
+    fn limits_hold_and_names_of_replaced_code_are_given_back() {
+        let limits = PerfMapLimits { entries: 100, name_bytes: 2000, read_bytes: 1 << 20 };
+        let mut map = PerfMap::new(limits);
+        // the same ten ranges over and over
+        for round in 0..1000u32 {
+            let line = format!("{:x} 10 round{round}\n", 0x1000 + u64::from(round % 10) * 0x10);
+            map.read(line.as_bytes()).unwrap();
+        }
+        assert_eq!((map.len(), map.dropped()), (10, 0));
+        assert_eq!(map.lookup(0x1095), Some("round999"));
+        for i in 0..1000u32 {
+            map.read(format!("{:x} 8 n\n", 0x10_0000 + u64::from(i) * 0x10).as_bytes()).unwrap();
+        }
+        assert_eq!(map.len(), 100);
+        assert!(map.dropped() > 0 && map.size() < 100 * 48 + 8192);
+    }
+
+    #[test]
+    fn a_file_that_grows_is_read_on_and_one_that_is_replaced_is_read_anew() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("tmp")).unwrap();
+        let path = root.path().join("tmp/perf-7.map");
+        let mut file = File::create(&path).unwrap();
+        write!(file, "1000 10 one\n2000 10 tw").unwrap();
+        let mut map = PerfMap::new(PerfMapLimits::default());
+        assert!(map.refresh(root.path(), 7).unwrap());
+        assert_eq!(map.lookup(0x1000), Some("one"));
+        writeln!(file, "o").unwrap();
+        assert!(map.refresh(root.path(), 7).unwrap());
+        assert_eq!(map.lookup(0x2000), Some("two"));
+        assert!(!map.refresh(root.path(), 7).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "3000 10 three\n").unwrap();
+        assert!(map.refresh(root.path(), 7).unwrap());
+        assert_eq!((map.lookup(0x1000), map.lookup(0x3000)), (None, Some("three")));
+    }
+
+    #[test]
+    fn a_map_that_is_no_file_or_leaves_the_root_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let outside = tempfile::NamedTempFile::new().unwrap();
+        std::fs::create_dir(root.path().join("tmp")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), root.path().join("tmp/perf-8.map")).unwrap();
+        std::fs::create_dir(root.path().join("tmp/perf-9.map")).unwrap();
+        let mut map = PerfMap::new(PerfMapLimits::default());
+        assert!(map.refresh(root.path(), 8).is_err());
+        assert!(map.refresh(root.path(), 9).is_err());
+    }
+}

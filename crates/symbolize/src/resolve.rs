@@ -1,0 +1,221 @@
+//! One batch of addresses of one image, through all the sources of names that it has.
+//!
+//! Go's tables come first, since they are complete for Go code and cheap; then DWARF, whose outermost
+//! function takes the name that the binary's own symbol table has for it, as in `llvm-symbolizer`;
+//! then the symbol tables alone, and PLT stubs.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use object::elf::{SHT_DYNSYM, SHT_SYMTAB};
+
+use crate::debug_file::{self, CheckedFile, DebugFiles, DebugSearch};
+use crate::dwarf::{self, Debug, DebugBudget, DwarfIndex};
+use crate::elf::symbols::{self, Symbol, SymbolTable};
+use crate::elf::{Elf, plt};
+use crate::error::{Error, Result};
+use crate::go::{GoFrames, GoTables};
+use crate::line::Frame;
+use crate::stats::Stats;
+
+/// Reads of debug information in one batch: some seconds of work at the very most.
+const DWARF_READS: u64 = 1 << 30;
+
+/// What is remembered of an image between batches.
+#[derive(Debug, Default)]
+pub(crate) struct ImageMemory {
+    pub(crate) dwarf: DwarfIndex,
+    checked: Option<CheckedFile>,
+}
+
+/// One image's open files and what may be spent on it.
+pub(crate) struct Resolver<'a> {
+    pub(crate) binary: &'a Elf,
+    pub(crate) search: &'a DebugSearch,
+    pub(crate) memory: &'a mut ImageMemory,
+    pub(crate) stats: &'a mut Stats,
+    /// Bytes held while the batch lasts.
+    pub(crate) transient_bytes: u64,
+}
+
+impl Resolver<'_> {
+    /// The frames, innermost first, of each of `svmas` (ascending); empty if there is no name or line.
+    pub(crate) fn resolve(&mut self, svmas: &[u64]) -> Vec<Vec<Frame>> {
+        let mut go = self.go(svmas);
+        let own_dwarf = self.binary.section(".debug_info").is_some();
+        let separate = if own_dwarf {
+            None
+        } else {
+            debug_file::find(self.binary, self.search, &mut self.memory.checked)
+        };
+        let without_go: Vec<u64> =
+            svmas.iter().copied().filter(|a| needs_symbol(go.get(a))).collect();
+        let mut inlined = self.dwarf(separate.as_ref(), &without_go);
+        let mini = self.mini_debug();
+        let separate = separate.as_ref().map(|files| &files.debug);
+        let mut names = self.symbols(separate, mini.as_ref(), &without_go);
+        let compose = svmas.iter().map(|svma| {
+            let symbol = names.remove(svma);
+            match go.remove(svma) {
+                Some(frames) => go_frames(frames, symbol),
+                None => join(inlined.remove(svma).unwrap_or_default(), symbol),
+            }
+        });
+        compose.collect()
+    }
+
+    fn go(&mut self, svmas: &[u64]) -> HashMap<u64, GoFrames> {
+        let mut named = HashMap::new();
+        let read = GoTables::open(self.binary).and_then(|tables| {
+            let Some(tables) = tables else { return Ok(()) };
+            for &svma in svmas {
+                if let Some(frames) = tables.frames(svma)? {
+                    named.insert(svma, frames);
+                }
+            }
+            Ok(())
+        });
+        self.count(read);
+        named
+    }
+
+    fn dwarf(&mut self, separate: Option<&DebugFiles>, svmas: &[u64]) -> HashMap<u64, Vec<Frame>> {
+        if svmas.is_empty() {
+            return HashMap::new();
+        }
+        let budget = DebugBudget {
+            page_bytes: self.transient_bytes / 4,
+            inflated_bytes: self.transient_bytes / 2,
+            reads: DWARF_READS,
+        };
+        let (debug, supplement) = match separate {
+            Some(files) => (&files.debug, files.supplement.as_ref()),
+            None => (self.binary, None),
+        };
+        let opened = Debug::open(debug, supplement, self.binary.lowest_code(), budget);
+        let read = opened.and_then(|debug| {
+            let Some(debug) = debug else { return Ok(HashMap::new()) };
+            dwarf::frames(&debug, &mut self.memory.dwarf, svmas)
+        });
+        match read {
+            Ok(frames) => frames,
+            Err(Error::OverBudget(_)) => {
+                self.stats.dwarf_over_budget += 1;
+                HashMap::new()
+            }
+            Err(error) => {
+                self.stats.count(&error);
+                HashMap::new()
+            }
+        }
+    }
+
+    fn mini_debug(&mut self) -> Option<Elf> {
+        let mini = self.binary.mini_debug(self.transient_bytes / 4);
+        self.count(mini).flatten()
+    }
+
+    /// The symbol that names each address, if any has.
+    fn symbols(
+        &mut self,
+        separate: Option<&Elf>,
+        mini: Option<&Elf>,
+        svmas: &[u64],
+    ) -> HashMap<u64, Named> {
+        let full = SymbolTable::of_kind(self.binary, SHT_SYMTAB);
+        let dynamic = SymbolTable::of_kind(self.binary, SHT_DYNSYM);
+        let (own, beside) = if full.is_some() { (full, dynamic) } else { (dynamic, None) };
+        let own: Vec<SymbolTable<'_>> = own.into_iter().collect();
+        let others = [separate, mini].into_iter().flatten();
+        let others = others.filter_map(|elf| SymbolTable::of_kind(elf, SHT_SYMTAB)).chain(beside);
+        let others: Vec<SymbolTable<'_>> = others.collect();
+        let first_choice = self.count(symbols::find(&own, svmas)).unwrap_or_default();
+        let second_choice = self.count(symbols::find(&others, svmas)).unwrap_or_default();
+        let plt = self.count(plt::names(self.binary, svmas)).unwrap_or_default();
+        let mut names = HashMap::new();
+        for (i, &svma) in svmas.iter().enumerate() {
+            let own_symbol = first_choice.get(i).copied().flatten();
+            let second = second_choice.get(i).copied().flatten();
+            let stub = plt.get(&svma).filter(|_| own_symbol.is_none_or(|s| s.size == 0));
+            let chosen = stub.map(|name| Named::stub(name)).or_else(|| {
+                let (symbol, tables, own) = choose(own_symbol, second, (&own, &others))?;
+                let name = tables.get(symbol.table)?.name(&symbol).ok()?;
+                (!name.is_empty()).then(|| Named { name: name.into(), start: symbol.start, own })
+            });
+            if let Some(chosen) = chosen {
+                names.insert(svma, chosen);
+            }
+        }
+        names
+    }
+
+    fn count<T>(&mut self, result: Result<T>) -> Option<T> {
+        result.inspect_err(|error| self.stats.count(error)).ok()
+    }
+}
+
+type Tables<'a, 'e> = &'a [SymbolTable<'e>];
+
+/// The binary's own symbol, unless it has no size and another table has one that starts later.
+fn choose<'a, 'e>(
+    own: Option<Symbol>,
+    other: Option<Symbol>,
+    (own_tables, other_tables): (Tables<'a, 'e>, Tables<'a, 'e>),
+) -> Option<(Symbol, Tables<'a, 'e>, bool)> {
+    match (own, other) {
+        (Some(own), Some(other)) if own.size == 0 && other.start > own.start => {
+            Some((other, other_tables, false))
+        }
+        (Some(own), _) => Some((own, own_tables, true)),
+        (None, other) => other.map(|other| (other, other_tables, false)),
+    }
+}
+
+/// A symbol's name for an address.
+struct Named {
+    name: Arc<str>,
+    start: u64,
+    /// From the table that goes before DWARF.
+    own: bool,
+}
+
+impl Named {
+    fn stub(name: &str) -> Self {
+        Self { name: name.into(), start: 0, own: true }
+    }
+}
+
+/// Go shortens the type arguments in its own tables; `.symtab` has them.
+fn needs_symbol(go: Option<&GoFrames>) -> bool {
+    go.and_then(|go| go.frames.last()).is_none_or(|outermost| outermost.name.contains("[...]"))
+}
+
+fn go_frames(go: GoFrames, symbol: Option<Named>) -> Vec<Frame> {
+    let mut frames: Vec<Frame> = go
+        .frames
+        .into_iter()
+        .map(|frame| Frame {
+            system_name: Some(frame.name.into()),
+            file: Some(frame.file.into()),
+            line: frame.line,
+        })
+        .collect();
+    if let (Some(outermost), Some(symbol)) = (frames.last_mut(), symbol)
+        && symbol.start == go.entry
+    {
+        outermost.system_name = Some(symbol.name);
+    }
+    frames
+}
+
+fn join(mut frames: Vec<Frame>, symbol: Option<Named>) -> Vec<Frame> {
+    let Some(symbol) = symbol else { return frames };
+    match frames.last_mut() {
+        Some(outermost) if symbol.own || outermost.system_name.is_none() => {
+            outermost.system_name = Some(symbol.name);
+        }
+        Some(_) => {}
+        None => frames.push(Frame { system_name: Some(symbol.name), ..Frame::default() }),
+    }
+    frames
+}

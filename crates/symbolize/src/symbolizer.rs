@@ -1,0 +1,215 @@
+//! The entry point: addresses of an image in, names out; what was named before comes from the cache.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use lru::LruCache;
+
+use crate::cache::{ImageSerial, ResultCache, Strings};
+use crate::debug_file::DebugSearch;
+use crate::demangle::demangle;
+use crate::elf::Elf;
+use crate::input::ReadAt;
+use crate::line::{Frame, Line, Symbolized};
+use crate::resolve::{ImageMemory, Resolver};
+use crate::stats::Stats;
+
+/// Images whose serial numbers and indexes are kept.
+const MAX_IMAGES: usize = 4096;
+
+/// Memory that a [`Symbolizer`] may use, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Named addresses, without their strings, which are shared and take about as much again.
+    pub result_bytes: usize,
+    /// Where units and functions are in debug information, kept between batches.
+    pub index_bytes: usize,
+    /// One image's pages and decompressed sections while a batch lasts. Compressed debug information
+    /// that takes more than half of it is not used.
+    pub transient_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { result_bytes: 8 << 20, index_bytes: 8 << 20, transient_bytes: 64 << 20 }
+    }
+}
+
+/// What tells images apart. Equal ids must mean equal content.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ImageId {
+    /// The GNU build id, in hexadecimal.
+    BuildId(Arc<str>),
+    /// For a file without build id.
+    File { device: u64, inode: u64, modified_ns: i64 },
+}
+
+/// Opens the image; called once for a batch that the cache cannot answer.
+pub type Open<'a> = dyn Fn() -> io::Result<Box<dyn ReadAt>> + 'a;
+
+/// An image and how to reach it.
+pub struct Image<'a> {
+    pub id: &'a ImageId,
+    pub open: &'a Open<'a>,
+    pub search: &'a DebugSearch,
+}
+
+impl fmt::Debug for Image<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Image").field("id", self.id).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Symbolizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Symbolizer").field("stats", &self.stats).finish_non_exhaustive()
+    }
+}
+
+/// Names addresses of ELF images.
+pub struct Symbolizer {
+    limits: Limits,
+    results: ResultCache,
+    strings: Strings,
+    images: LruCache<ImageId, (ImageSerial, ImageMemory)>,
+    next_serial: ImageSerial,
+    stats: Stats,
+}
+
+impl Symbolizer {
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            results: ResultCache::new(limits.result_bytes),
+            strings: Strings::default(),
+            images: LruCache::unbounded(),
+            next_serial: 0,
+            stats: Stats::default(),
+        }
+    }
+
+    /// Names each of `svmas`: stated virtual addresses (those of the image's program headers). For a
+    /// return address pass the address before it, which is in the call.
+    pub fn symbolize(&mut self, image: &Image<'_>, svmas: &[u64]) -> Vec<Symbolized> {
+        let (serial, mut memory) = self.take_image(image.id);
+        let mut known = HashMap::new();
+        let mut missing = Vec::new();
+        for &svma in svmas {
+            if let Some(symbolized) = self.results.get(serial, svma) {
+                self.stats.hits += 1;
+                known.insert(svma, symbolized);
+            } else {
+                missing.push(svma);
+            }
+        }
+        missing.sort_unstable();
+        missing.dedup();
+        self.stats.misses += missing.len() as u64;
+        if !missing.is_empty() {
+            self.resolve(image, (serial, &mut memory), &missing, &mut known);
+        }
+        self.return_image(image.id, serial, memory);
+        let module = image.search.module();
+        let mut name = |svma: &u64| match known.get(svma) {
+            Some(symbolized) => symbolized.clone(),
+            None => self.unnamed(&module, *svma),
+        };
+        svmas.iter().map(&mut name).collect()
+    }
+
+    fn resolve(
+        &mut self,
+        image: &Image<'_>,
+        (serial, memory): (ImageSerial, &mut ImageMemory),
+        missing: &[u64],
+        known: &mut HashMap<u64, Symbolized>,
+    ) {
+        // What cannot be opened now may be another time: such results are not cached.
+        let Some(binary) = (image.open)().ok().and_then(|f| Elf::parse(Rc::from(f)).ok()) else {
+            self.stats.image_errors += 1;
+            self.stats.unnamed += missing.len() as u64;
+            return;
+        };
+        let mut resolver = Resolver {
+            binary: &binary,
+            search: image.search,
+            memory,
+            stats: &mut self.stats,
+            transient_bytes: self.limits.transient_bytes,
+        };
+        let frames = resolver.resolve(missing);
+        let module = image.search.module();
+        for (&svma, frames) in missing.iter().zip(frames) {
+            let symbolized = self.finish(&module, svma, frames);
+            self.stats.unnamed += u64::from(symbolized.unnamed);
+            self.results.insert(serial, svma, symbolized.clone());
+            known.insert(svma, symbolized);
+        }
+    }
+
+    fn finish(&mut self, module: &str, svma: u64, frames: Vec<Frame>) -> Symbolized {
+        let unnamed = frames.last().is_none_or(|outermost| outermost.system_name.is_none());
+        if frames.is_empty() {
+            return self.unnamed(module, svma);
+        }
+        let lines = frames.into_iter().map(|frame| self.line(module, svma, frame));
+        Symbolized { lines: lines.collect(), unnamed }
+    }
+
+    fn line(&mut self, module: &str, svma: u64, frame: Frame) -> Line {
+        let (function, system_name) = match frame.system_name {
+            Some(name) => (demangle(&name), name),
+            None => (placeholder(module, svma), placeholder(module, svma).into()),
+        };
+        Line {
+            function: self.strings.share(&function),
+            system_name: self.strings.share(&system_name),
+            file: self.strings.share(frame.file.as_deref().unwrap_or_default()),
+            line: frame.line,
+        }
+    }
+
+    fn unnamed(&mut self, module: &str, svma: u64) -> Symbolized {
+        let lines = [self.line(module, svma, Frame::default())].into();
+        Symbolized { lines, unnamed: true }
+    }
+
+    fn take_image(&mut self, id: &ImageId) -> (ImageSerial, ImageMemory) {
+        if let Some(image) = self.images.pop(id) {
+            return image;
+        }
+        // Numbers are not used again before 4 billion images; a cached result is long gone by then.
+        self.next_serial = self.next_serial.wrapping_add(1);
+        (self.next_serial, ImageMemory::default())
+    }
+
+    /// Puts an image back as the most recent one, and gives up what exceeds the limits.
+    fn return_image(&mut self, id: &ImageId, serial: ImageSerial, memory: ImageMemory) {
+        self.images.put(id.clone(), (serial, memory));
+        if self.images.len() > MAX_IMAGES {
+            self.images.pop_lru();
+        }
+        let mut total = 0;
+        for (_, (_, memory)) in &mut self.images {
+            memory.dwarf.shrink(self.limits.index_bytes - total);
+            total += memory.dwarf.size();
+        }
+    }
+
+    pub fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// Bytes held between batches, about.
+    pub fn size(&self) -> usize {
+        let indexes: usize = self.images.iter().map(|(_, (_, m))| m.dwarf.size()).sum();
+        self.results.bytes() + self.strings.bytes() + indexes
+    }
+}
+
+fn placeholder(module: &str, svma: u64) -> String {
+    format!("{module}+{svma:#x}")
+}
