@@ -16,6 +16,7 @@ mod programs;
 mod recording;
 mod scratch;
 mod servers;
+mod shares;
 mod target;
 
 pub use builds::Builds;
@@ -30,4 +31,5 @@ pub use programs::{Program, built, programs};
 pub use recording::{Outcome, Recording, Request, Stats};
 pub use scratch::scratch_dir;
 pub use servers::{GoHttp, Load, Nginx, Postgres, Redis, Server, ServerKind};
+pub use shares::{Cast, Share, SharesRun};
 pub use target::{Target, Truth};

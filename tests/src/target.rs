@@ -100,7 +100,9 @@ impl Target {
 
     fn say(&mut self, word: &str) -> Result<()> {
         let input = self.input.as_mut().context("the input is closed")?;
-        writeln!(input, "{word}").context("the program does not listen: it has ended")
+        // In one write: a program that saw half a line would take the other half for the next word.
+        let line = format!("{word}\n");
+        input.write_all(line.as_bytes()).context("the program does not listen: it has ended")
     }
 
     fn line(&mut self) -> Result<String> {

@@ -63,7 +63,7 @@ static atomic_int stopped;
 static void take_turn(struct worker *worker)
 {
 	int leaf = random_leaf(&worker->seed);
-	int depth = 1 + (int)(random_unit(&worker->seed) * options.depth);
+	int depth = random_depth(&worker->seed, &options);
 	double us = random_exponential(&worker->seed, options.turn_us);
 	struct turn turn = { leaves[leaf], (uint64_t)(us * iterations_per_us) };
 	uint64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);

@@ -17,6 +17,7 @@ struct options {
 	double seconds;
 	double turn_us;
 	int threads;
+	int min_depth;
 	int depth;
 };
 
@@ -55,9 +56,15 @@ static inline double random_exponential(uint64_t *state, double mean)
 	return -mean * log(1.0 - random_unit(state));
 }
 
+/* The length of a turn's chain: any from the smallest to the largest. */
+static inline int random_depth(uint64_t *state, const struct options *options)
+{
+	return options->min_depth + (int)(random_unit(state) * (options->depth - options->min_depth + 1));
+}
+
 static inline struct options read_options(int argc, char **argv)
 {
-	struct options options = { .seconds = 3600, .turn_us = 5000, .threads = 1, .depth = 58 };
+	struct options options = { .seconds = 3600, .turn_us = 5000, .threads = 1, .min_depth = 1, .depth = 58 };
 
 	for (int i = 1; i + 1 < argc; i += 2) {
 		double value = atof(argv[i + 1]);
@@ -68,6 +75,8 @@ static inline struct options read_options(int argc, char **argv)
 			options.turn_us = value;
 		else if (!strcmp(argv[i], "--threads") && value >= 1 && value <= MAX_THREADS)
 			options.threads = (int)value;
+		else if (!strcmp(argv[i], "--min-depth") && value >= 1)
+			options.min_depth = (int)value;
 		else if (!strcmp(argv[i], "--depth") && value >= 1)
 			options.depth = (int)value;
 		else

@@ -110,7 +110,7 @@ private:
 	void take_turn()
 	{
 		int leaf = random_leaf(&seed);
-		int depth = 1 + int(random_unit(&seed) * settings.depth);
+		int depth = random_depth(&seed, &settings);
 		double us = random_exponential(&seed, settings.turn_us);
 		Call call{ burners[leaf].get(), uint64_t(us * iterations_per_us) };
 		std::function<uint64_t()> turn = [&call, depth] { return hop<0>(call, depth); };

@@ -1,0 +1,113 @@
+//! A run of shares programs, alone on the machine, and what the recording of it says against what they know.
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::{
+    Interval, Machine, Observed, Outcome, Recording, Request, Target, Truth, binomial_interval,
+    built, process_cpu_ns,
+};
+
+/// A shares program to be run.
+#[derive(Clone, Copy, Debug)]
+pub struct Cast {
+    pub program: &'static str,
+    pub threads: u32,
+    pub seconds: u32,
+}
+
+/// What a shares program did and what was seen of it.
+#[derive(Clone, Debug)]
+pub struct SharesRun {
+    pub observed: Observed,
+    pub truth: Truth,
+    /// CPU time by the kernel's account, nanoseconds.
+    pub accounted_ns: u64,
+    hz: u32,
+}
+
+/// How often one leaf was seen.
+#[derive(Clone, Debug)]
+pub struct Share {
+    pub leaf: String,
+    /// 0 to 1, as the program measured it.
+    pub truth: f64,
+    pub seen: u64,
+    /// Of all leaves.
+    pub total: u64,
+    /// Where the share may lie by what was seen.
+    pub interval: Interval,
+}
+
+impl Share {
+    pub fn holds(&self) -> bool {
+        self.interval.contains(self.truth)
+    }
+}
+
+impl SharesRun {
+    /// Runs the programs of `cast` together. All of their work lies inside the recording: its edges cut nothing off.
+    pub fn record(cast: &[Cast], hz: u32) -> Result<Vec<Self>> {
+        let _machine = Machine::reserve()?;
+        let mut targets = cast.iter().map(start).collect::<Result<Vec<_>>>()?;
+        let before = accounted(&targets)?;
+        let pids = targets.iter().map(Target::pid).collect();
+        let recording = Recording::start(Request { pids, hz })?;
+        targets.iter_mut().try_for_each(Target::release)?;
+        let mut truths = Vec::new();
+        for (target, cast) in targets.iter_mut().zip(cast) {
+            truths.push(target.truth(Duration::from_secs(cast.seconds.into()))?);
+        }
+        let after = accounted(&targets)?;
+        let Outcome { folded, .. } = recording.finish()?;
+        targets.into_iter().try_for_each(Target::leave)?;
+        let observed =
+            cast.iter().map(|Cast { program, .. }| Observed::of(&folded, &[&service(program)]));
+        let accounted = after.iter().zip(before).map(|(after, before)| after - before);
+        let runs = observed.zip(truths).zip(accounted);
+        Ok(runs
+            .map(|((observed, truth), accounted_ns)| Self { observed, truth, accounted_ns, hz })
+            .collect())
+    }
+
+    /// Samples as time, against the accounted time: 0.01 means one in a hundred too much.
+    pub fn conservation_error(&self) -> f64 {
+        self.sampled_seconds() / (self.accounted_ns as f64 / 1e9) - 1.0
+    }
+
+    pub fn sampled_seconds(&self) -> f64 {
+        self.observed.samples() as f64 / f64::from(self.hz)
+    }
+
+    /// Each leaf's share, with its interval at `confidence`.
+    pub fn shares(&self, confidence: f64) -> Vec<Share> {
+        let leaves: Vec<(&str, f64, u64)> = self
+            .truth
+            .shares()
+            .map(|(leaf, truth)| (leaf, truth, self.observed.with(leaf).samples()))
+            .collect();
+        let total = leaves.iter().map(|(.., seen)| seen).sum();
+        let share = |(leaf, truth, seen): (&str, f64, u64)| {
+            let interval = binomial_interval(seen, total, confidence);
+            Share { leaf: leaf.to_owned(), truth, seen, total, interval }
+        };
+        leaves.into_iter().map(share).collect()
+    }
+}
+
+fn start(cast: &Cast) -> Result<Target> {
+    let mut command = Command::new(built(cast.program)?);
+    command.env("OTEL_SERVICE_NAME", service(cast.program));
+    command.args(["--threads", &cast.threads.to_string(), "--seconds", &cast.seconds.to_string()]);
+    Target::start(command)
+}
+
+fn service(program: &str) -> String {
+    format!("e2e-{program}")
+}
+
+fn accounted(targets: &[Target]) -> Result<Vec<u64>> {
+    targets.iter().map(|target| process_cpu_ns(target.pid())).collect()
+}
