@@ -1,0 +1,56 @@
+/** The class of a frame: what decides its colour and its legend entry. One class per frame. */
+import { Flag, Kind, type FrameTable } from './call-tree';
+
+export const FrameClass = {
+  native: 0,
+  kernel: 1,
+  go: 2,
+  jit: 3,
+  runtime: 4,
+  inlined: 5,
+  unnamed: 6,
+  truncated: 7,
+  event: 8,
+  group: 9,
+} as const;
+
+export type FrameClassName = keyof typeof FrameClass;
+export type FrameClass = (typeof FrameClass)[FrameClassName];
+
+export const FRAME_CLASS_NAMES = Object.keys(FrameClass) as FrameClassName[];
+
+/** Classes whose frames can be folded into their caller. What says that a stack is incomplete always stays. */
+export const FOLDABLE: readonly FrameClassName[] = ['native', 'kernel', 'go', 'jit', 'runtime', 'inlined', 'unnamed'];
+
+export function frameClass(kind: number, flags: number): FrameClass {
+  if (kind === Kind.truncated) return FrameClass.truncated;
+  if (kind === Kind.group) return FrameClass.group;
+  if (kind === Kind.event) return FrameClass.event;
+  if (flags & Flag.unnamed) return FrameClass.unnamed;
+  if (flags & Flag.inlined) return FrameClass.inlined;
+  switch (kind) {
+    case Kind.kernel:
+    case Kind.vdso:
+      return FrameClass.kernel;
+    case Kind.go:
+      return FrameClass.go;
+    case Kind.jit:
+      return FrameClass.jit;
+    case Kind.runtime:
+      return FrameClass.runtime;
+    default:
+      return FrameClass.native;
+  }
+}
+
+const cache = new WeakMap<FrameTable, Uint8Array>();
+
+export function frameClasses(frames: FrameTable): Uint8Array {
+  let classes = cache.get(frames);
+  if (!classes) {
+    classes = new Uint8Array(frames.count);
+    for (let i = 0; i < frames.count; i++) classes[i] = frameClass(frames.kind[i], frames.flags[i]);
+    cache.set(frames, classes);
+  }
+  return classes;
+}

@@ -1,0 +1,62 @@
+/** What is computed from one tree: runs in a worker, or in the page where there is no worker (self-contained reports). */
+import { decodeTree } from '../model/decode';
+import type { CallTree } from '../model/call-tree';
+import { foldTree } from '../model/fold';
+import { FRAME_CLASS_NAMES, frameClasses, type FrameClassName } from '../model/frame-class';
+import { functionTable, type FunctionTable } from '../model/functions';
+import { sandwich, type Sandwich } from '../model/sandwich';
+import { search, type SearchQuery, type SearchResult } from '../model/search';
+
+/** The operations the views ask for. All but `open` work on the tree that `open` gave last. */
+export interface Analysis {
+  open(bytes: Uint8Array, fold: FrameClassName[]): Promise<OpenedTree>;
+  functions(): Promise<FunctionTable>;
+  search(query: SearchQuery): Promise<SearchResult | null>;
+  sandwich(fn: number): Promise<Sandwich>;
+}
+
+export interface OpenedTree {
+  tree: CallTree;
+  /** Self value of each frame class before folding: what the legend shows. */
+  classSelf: Float64Array;
+}
+
+export class LocalAnalysis implements Analysis {
+  private bytes: Uint8Array | null = null;
+  private base: CallTree | null = null;
+  private view: CallTree | null = null;
+
+  async open(bytes: Uint8Array, fold: FrameClassName[]): Promise<OpenedTree> {
+    if (this.bytes !== bytes || !this.base) {
+      this.base = decodeTree(bytes);
+      this.bytes = bytes;
+    }
+    this.view = foldTree(this.base, fold);
+    return { tree: this.view, classSelf: classSelf(this.base) };
+  }
+
+  async functions(): Promise<FunctionTable> {
+    return functionTable(this.tree());
+  }
+
+  async search(query: SearchQuery): Promise<SearchResult | null> {
+    return search(this.tree(), query);
+  }
+
+  async sandwich(fn: number): Promise<Sandwich> {
+    return sandwich(this.tree(), fn);
+  }
+
+  private tree(): CallTree {
+    if (!this.view) throw new Error('no tree is open');
+    return this.view;
+  }
+}
+
+function classSelf(tree: CallTree): Float64Array {
+  const { nodes, frames } = tree;
+  const classes = frameClasses(frames);
+  const out = new Float64Array(FRAME_CLASS_NAMES.length);
+  for (let i = 0; i < nodes.count; i++) out[classes[nodes.frame[i]]] += nodes.self[i];
+  return out;
+}

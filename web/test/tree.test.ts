@@ -1,0 +1,142 @@
+import { describe, expect, test } from 'vitest';
+import { encodeTree } from '../dev/irt1.mjs';
+import { largeTree, serviceTree } from '../dev/mock-trees.mjs';
+import { TreeError } from '../src/model/call-tree';
+import { decodeTree } from '../src/model/decode';
+import { foldTree } from '../src/model/fold';
+import { FOLDABLE } from '../src/model/frame-class';
+import { functionTable } from '../src/model/functions';
+import { findNode, nodePath } from '../src/model/node-path';
+import { sandwich } from '../src/model/sandwich';
+
+const EXAMPLE = Uint8Array.from(
+  `49 52 54 31 01 03 03 05 00 03 92 c2 e8 04 03 04 00 04 6d 61 69 6e 04 77 6f 72 6b 07 73 61 6d 70 6c 65 73
+   05 63 6f 75 6e 74 00 01 02 ff 00 00 00 00 00 00 00 00 00 01 02 00 01 02 01 01 00`.trim().split(/\s+/).map((h) => Number.parseInt(h, 16)),
+);
+
+const sum = (values: Float64Array) => values.reduce((a, b) => a + b, 0);
+type Input = Parameters<typeof encodeTree>[0];
+const node = (name: string, self: number, children: Input[] = [], extra: Partial<Input> = {}): Input => ({ name, self, children, ...extra });
+const recursive = decodeTree(encodeTree(node('', 0, [
+  node('main', 1, [node('fib', 2, [node('fib', 3, [node('fib', 4), node('leaf', 1)])]), node('leaf', 5)]),
+], { kind: 'group' })));
+const trees = {
+  recursive,
+  checkout: decodeTree(encodeTree(serviceTree('checkout'))),
+  large: decodeTree(encodeTree(largeTree(20_000))),
+};
+
+describe('decoding', () => {
+  test('the example of the format description', () => {
+    const tree = decodeTree(EXAMPLE);
+    expect(tree.meta).toEqual({ valueKind: 'samples', unit: 'count', periodNs: 10_101_010 });
+    expect(Array.from(tree.nodes.frame, (f) => tree.frames.name[f])).toEqual(['', 'main', 'work']);
+    expect([...tree.nodes.self]).toEqual([0, 1, 2]);
+    expect([...tree.nodes.total]).toEqual([3, 3, 2]);
+    expect([...tree.nodes.depth]).toEqual([0, 1, 2]);
+    expect([...tree.nodes.parent]).toEqual([-1, 0, 1]);
+  });
+
+  test('a tree that is cut anywhere is refused, never half read', () => {
+    for (let length = 0; length < EXAMPLE.length; length++) {
+      expect(() => decodeTree(EXAMPLE.subarray(0, length)), `cut at ${length}`).toThrow(TreeError);
+    }
+  });
+
+  test('any byte replaced by any value gives a tree that adds up, or a TreeError', () => {
+    for (let at = 0; at < EXAMPLE.length; at++) {
+      for (let value = 0; value < 256; value++) {
+        const bytes = EXAMPLE.slice();
+        bytes[at] = value;
+        try {
+          const tree = decodeTree(bytes);
+          expect(sum(tree.nodes.self)).toBe(tree.nodes.total[0]);
+        } catch (error) {
+          expect(error).toBeInstanceOf(TreeError);
+        }
+      }
+    }
+  });
+
+  test('trailing bytes and counts beyond the input are refused', () => {
+    expect(() => decodeTree(Uint8Array.of(...EXAMPLE, 0))).toThrow('follow');
+    const huge = EXAMPLE.slice();
+    huge.set([0xff, 0xff, 0xff, 0x7f], 5);
+    expect(() => decodeTree(huge)).toThrow('count');
+  });
+
+  test('values beyond 2³² are exact', () => {
+    const tree = decodeTree(encodeTree(node('', 0, [node('a', 2 ** 40 + 1), node('b', 3)], { kind: 'group' })));
+    expect(tree.nodes.total[0]).toBe(2 ** 40 + 4);
+  });
+
+  test('siblings that came unsorted are sorted', () => {
+    const tree = decodeTree(encodeTree(node('', 0, [node('small', 1), node('big', 9)], { kind: 'group' })));
+    expect(tree.frames.name[tree.nodes.frame[1]]).toBe('big');
+  });
+});
+
+describe.each(Object.entries(trees))('conservation in %s', (_, tree) => {
+  const { nodes } = tree;
+
+  test('the sum of self is the total of the root', () => {
+    expect(sum(nodes.self)).toBe(nodes.total[0]);
+  });
+
+  test('children lie inside their parent, side by side', () => {
+    for (let i = 1; i < nodes.count; i++) {
+      const p = nodes.parent[i];
+      expect(nodes.x[i]).toBeGreaterThanOrEqual(nodes.x[p]);
+      expect(nodes.x[i] + nodes.total[i]).toBeLessThanOrEqual(nodes.x[p] + nodes.total[p] - nodes.self[p]);
+    }
+  });
+
+  test('the self column of the function table adds up to the total', () => {
+    expect(sum(functionTable(tree).self)).toBe(nodes.total[0]);
+  });
+
+  test('callers and callees of every function weigh what the function weighs', () => {
+    const table = functionTable(tree);
+    const every = Math.max(1, Math.floor(table.fn.length / 50));
+    for (let i = 0; i < table.fn.length; i += every) {
+      const { callers, callees } = sandwich(tree, table.fn[i]);
+      expect(callers.nodes.total[0]).toBe(table.total[i]);
+      expect(callees.nodes.total[0]).toBe(table.total[i]);
+      expect(sum(callers.nodes.self)).toBe(table.total[i]);
+      expect(sum(callees.nodes.self)).toBe(table.total[i]);
+    }
+  });
+
+  test('folding a class keeps the total and leaves none of its frames', () => {
+    for (const name of FOLDABLE) {
+      const folded = foldTree(tree, [name]);
+      expect(sum(folded.nodes.self)).toBe(nodes.total[0]);
+      expect(folded.nodes.count).toBeLessThanOrEqual(nodes.count);
+    }
+    expect(foldTree(tree, []).nodes).toBe(nodes);
+  });
+
+  test('the path of a node finds it again', () => {
+    for (let i = 1; i < nodes.count; i += Math.max(1, Math.floor(nodes.count / 40))) {
+      expect(findNode(tree, nodePath(tree, i))).toBe(i);
+    }
+    expect(findNode(tree, '00000000')).toBe(0);
+  });
+});
+
+describe('functions', () => {
+  test('recursion counts once per stack', () => {
+    const table = functionTable(recursive);
+    const row = (name: string) => [...table.fn].findIndex((f) => recursive.frames.name[recursive.frames.fnFrame[f]] === name);
+    expect([table.self[row('fib')], table.total[row('fib')]]).toEqual([9, 10]);
+    expect([table.self[row('leaf')], table.total[row('leaf')]]).toEqual([6, 6]);
+    expect([table.self[row('main')], table.total[row('main')]]).toEqual([1, 16]);
+  });
+
+  test('callers of a leaf are listed by weight, their callers below them', () => {
+    const leaf = recursive.frames.fn[recursive.frames.name.indexOf('leaf')];
+    const { nodes } = sandwich(recursive, leaf).callers;
+    const lines = Array.from(nodes.frame, (f, i) => `${'>'.repeat(nodes.depth[i])}${recursive.frames.name[f]} ${nodes.total[i]}`);
+    expect(lines).toEqual(['leaf 6', '>main 5', '>fib 1', '>>fib 1', '>>>main 1']);
+  });
+});
