@@ -1,6 +1,7 @@
 //! One run of `infrared record`, from the moment it samples to its output.
 
-use std::io::{BufRead, BufReader};
+use std::io::Read;
+use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
@@ -36,7 +37,7 @@ impl Request {
     /// The command that a person would type for it.
     pub fn command(&self) -> Result<Command> {
         let mut command = Command::new(infrared_binary()?);
-        command.args(["record", "--format", "folded", "-F", &self.hz.to_string()]);
+        command.args(["record", "-F", &self.hz.to_string()]);
         command.args(["-d", LIMIT]);
         for pid in &self.pids {
             command.args(["-p", &pid.to_string()]);
@@ -90,8 +91,18 @@ impl Recording {
     /// Starts recording; on return it samples: the command has said so by a line with the word "recording".
     pub fn start(request: Request) -> Result<Self> {
         let dir = scratch_dir()?;
+        let output = dir.path().join("folded.txt");
+        Self::spawn(request, dir, "folded", &output)
+    }
+
+    /// The same with an output that the caller reads.
+    pub fn start_as(request: Request, format: &str, output: &Path) -> Result<Self> {
+        Self::spawn(request, scratch_dir()?, format, output)
+    }
+
+    fn spawn(request: Request, dir: TempDir, format: &str, output: &Path) -> Result<Self> {
         let mut command = request.command()?;
-        command.arg("-o").arg(dir.path().join("folded.txt"));
+        command.args(["--format", format, "-o"]).arg(output);
         command.arg("--stats").arg(dir.path().join("stats.json"));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("cannot run {command:?}"))?;
@@ -158,6 +169,13 @@ impl Recording {
 
     /// Waits for the end of an interrupted recording and reads what it wrote.
     pub fn outcome(mut self) -> Result<Outcome> {
+        let stats = self.ended()?;
+        let folded = self.read("folded.txt")?.parse()?;
+        Ok(Outcome { folded, stats, hz: self.request.hz })
+    }
+
+    /// Waits for the end of an interrupted recording whose output went elsewhere.
+    pub fn ended(&mut self) -> Result<Stats> {
         let deadline = Instant::now() + END_PATIENCE;
         loop {
             match self.said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -172,14 +190,12 @@ impl Recording {
         if !exit.success() {
             bail!("infrared record ended with {exit}:\n{}", self.log);
         }
-        let read = |name: &str| {
-            let path = self.dir.path().join(name);
-            let text = std::fs::read_to_string(&path);
-            text.with_context(|| format!("infrared record wrote no {name}:\n{}", self.log))
-        };
-        let folded = read("folded.txt")?.parse()?;
-        let stats = serde_json::from_str(&read("stats.json")?).context("unexpected counters")?;
-        Ok(Outcome { folded, stats, hz: self.request.hz })
+        serde_json::from_str(&self.read("stats.json")?).context("unexpected counters")
+    }
+
+    fn read(&self, name: &str) -> Result<String> {
+        let text = std::fs::read_to_string(self.dir.path().join(name));
+        text.with_context(|| format!("infrared record wrote no {name}:\n{}", self.log))
     }
 }
 
@@ -191,17 +207,27 @@ impl Drop for Recording {
     }
 }
 
-fn listen(errors: ChildStderr) -> Result<Receiver<String>> {
+/// What is written to standard error, cut at every end of a line and at every return: progress is rewritten in place.
+fn listen(mut errors: ChildStderr) -> Result<Receiver<String>> {
     let (sender, receiver) = sync_channel(1024);
     std::thread::Builder::new().name("record-stderr".into()).spawn(move || {
-        // A progress line may be rewritten in place.
-        for chunk in BufReader::new(errors).split(b'\n').map_while(Result::ok) {
-            for line in String::from_utf8_lossy(&chunk).split('\r') {
-                if sender.send(line.to_owned()).is_err() {
+        let mut pending = Vec::new();
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = errors.read(&mut buffer) {
+            for &byte in &buffer[..length] {
+                if !matches!(byte, b'\n' | b'\r') {
+                    pending.push(byte);
+                } else if sender.send(text(&mut pending)).is_err() {
                     return;
                 }
             }
         }
+        // Nobody listens any more if this fails.
+        sender.send(text(&mut pending)).unwrap_or_default();
     })?;
     Ok(receiver)
+}
+
+fn text(pending: &mut Vec<u8>) -> String {
+    String::from_utf8_lossy(&std::mem::take(pending)).into_owned()
 }

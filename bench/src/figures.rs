@@ -1,0 +1,82 @@
+//! What can be measured, one module each.
+
+mod conservation;
+mod cost;
+mod first_stack;
+mod memory;
+mod names;
+mod page;
+mod rooted;
+mod shares;
+mod tables;
+mod unwinding;
+
+use anyhow::Result;
+
+use crate::report::Row;
+
+/// A measurement that a name on the command line selects.
+pub(crate) struct Figure {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) measure: fn() -> Result<Vec<Row>>,
+}
+
+/// The order is that of the report; the long ones come last.
+pub(crate) const FIGURES: &[Figure] = &[
+    Figure {
+        name: "conservation",
+        about: "samples ÷ Hz against accounted CPU time, 1 and 4 threads (1 min)",
+        measure: conservation::measure,
+    },
+    Figure {
+        name: "shares",
+        about: "known shares of C, C++, Rust and Go programs, and their rooted stacks (2 min)",
+        measure: shares::measure,
+    },
+    Figure {
+        name: "rooted-servers",
+        about: "rooted stacks of nginx, PostgreSQL, Redis and a Go server, one after the other (1 min)",
+        measure: rooted::servers,
+    },
+    Figure {
+        name: "rooted-machine",
+        about: "rooted stacks of the whole machine while gcc and rustc build (30 s)",
+        measure: rooted::machine,
+    },
+    Figure {
+        name: "first-stack",
+        about: "from a new process's first sample to its first complete, named stack (20 s)",
+        measure: first_stack::measure,
+    },
+    Figure {
+        name: "unwinding",
+        about: "BPF run time per unwound frame, 20 to 60 frames deep (20 s)",
+        measure: unwinding::measure,
+    },
+    Figure {
+        name: "tables",
+        about: "bytes of unwind tables per row and for the whole machine (30 s)",
+        measure: tables::measure,
+    },
+    Figure {
+        name: "names",
+        about: "names of sampled addresses against llvm-symbolizer (2 min)",
+        measure: names::measure,
+    },
+    Figure {
+        name: "page",
+        about: "the page with a tree of 200,000 nodes in Chromium (1 min)",
+        measure: page::measure,
+    },
+    Figure {
+        name: "cost",
+        about: "throughput of a CPU-bound load with infrared up on and off, in pairs (10 min)",
+        measure: cost::measure,
+    },
+    Figure {
+        name: "memory",
+        about: "resident memory of infrared up with about 100 processes (10 min)",
+        measure: memory::measure,
+    },
+];
