@@ -6,18 +6,26 @@
 //!
 //! This crate neither reads symbols nor watches for events: it answers when it is asked.
 
+mod capabilities;
 pub mod container;
 mod error;
 pub mod host;
+pub mod identity;
 pub mod image;
+mod listener;
 pub mod maps;
 mod namespace;
 pub mod process;
 mod procfs;
 mod records;
+mod regular;
+pub mod service;
 pub mod systemd;
 
+pub use capabilities::{Capabilities, Capability, Need};
 pub use error::Error;
+pub use identity::{Identifier, Identity};
+pub use listener::Listener;
 pub use namespace::Namespaces;
 pub use process::Process;
 pub use procfs::{Pid, ProcFs, ProcessDir};

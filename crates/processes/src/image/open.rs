@@ -2,15 +2,14 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{Mode, OFlags};
 
 use super::fingerprint::Fingerprint;
 use super::headers::{ByteSource, ElfError, ElfHeaders};
 use crate::maps::{Device, Mapping, MappingKind};
+use crate::regular::{Resolve, open_regular};
 use crate::{Error, ProcessDir};
 
 /// Bytes of code that are compared to prove that a file is the one that is mapped.
@@ -68,7 +67,7 @@ pub fn open(process: &ProcessDir, mapping: &Mapping) -> Result<OpenImage, ImageE
         return Err(ImageError::NotAFile(mapping.display_name()));
     };
     let link = format!("map_files/{:x}-{:x}", mapping.start, mapping.end);
-    let first_failure = match open_regular(process.dir(), Path::new(&link), ResolveFlags::empty()) {
+    let first_failure = match open_regular(process.dir(), Path::new(&link), Resolve::Anywhere) {
         Ok((file, length)) => return Ok(OpenImage { file, length, origin: Origin::MapFiles }),
         Err(error) => error,
     };
@@ -79,7 +78,7 @@ pub fn open(process: &ProcessDir, mapping: &Mapping) -> Result<OpenImage, ImageE
     if let Some((file, length)) = by_path {
         return Ok(OpenImage { file, length, origin: Origin::Path });
     }
-    let by_exe = open_regular(process.dir(), Path::new("exe"), ResolveFlags::empty());
+    let by_exe = open_regular(process.dir(), Path::new("exe"), Resolve::Anywhere);
     if let Ok((file, length)) = by_exe
         && is_mapped_file(process, mapping, &file)
     {
@@ -107,32 +106,9 @@ fn open_path(process: &ProcessDir, mapping: &Mapping, path: &Path) -> Option<(Fi
         (our_root.as_ref().ok(), Some(path.to_path_buf())),
     ];
     candidates.into_iter().find_map(|(root, path)| {
-        // resolved within the root, so that a link in a container cannot lead to a file of the host
-        let (file, length) = open_regular(root?, &path?, ResolveFlags::IN_ROOT).ok()?;
+        let (file, length) = open_regular(root?, &path?, Resolve::Beneath).ok()?;
         is_mapped_file(process, mapping, &file).then_some((file, length))
     })
-}
-
-/// Opens a regular file for reading. Whatever else stands there is not opened: opening a device or a
-/// pipe has effects.
-fn open_regular(
-    directory: impl AsFd,
-    path: &Path,
-    resolve: ResolveFlags,
-) -> io::Result<(File, u64)> {
-    let flags = OFlags::PATH | OFlags::CLOEXEC;
-    let handle = if resolve.is_empty() {
-        rustix::fs::openat(directory, path, flags, Mode::empty())?
-    } else {
-        rustix::fs::openat2(directory, path.as_os_str().as_bytes(), flags, Mode::empty(), resolve)?
-    };
-    let status = rustix::fs::fstat(&handle)?;
-    if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-    }
-    let reopened = PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd()));
-    let file = rustix::fs::open(reopened, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    Ok((File::from(file), u64::try_from(status.st_size).unwrap_or(0)))
 }
 
 fn is_mapped_file(process: &ProcessDir, mapping: &Mapping, file: &File) -> bool {

@@ -1,0 +1,58 @@
+//! Opening regular files that someone else has put there, and nothing but regular files: opening a
+//! device or a pipe has effects, or never returns.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd};
+use std::path::Path;
+
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
+
+use crate::{Error, ProcessDir};
+
+/// Where a path may lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Resolve {
+    /// Anywhere, as for the links of `/proc`.
+    Anywhere,
+    /// Symbolic links and `..` stay below the directory, so that a link in a container cannot lead to
+    /// a file of the host.
+    Beneath,
+}
+
+/// Opens the regular file `path` below `directory` for reading, and tells its length.
+pub(crate) fn open_regular(
+    directory: impl AsFd,
+    path: &Path,
+    resolve: Resolve,
+) -> io::Result<(File, u64)> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let handle = match resolve {
+        Resolve::Anywhere => rustix::fs::openat(directory, path, flags, Mode::empty())?,
+        Resolve::Beneath => {
+            rustix::fs::openat2(directory, path, flags, Mode::empty(), ResolveFlags::IN_ROOT)?
+        }
+    };
+    let status = rustix::fs::fstat(&handle)?;
+    if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    let reopened = format!("/proc/self/fd/{}", handle.as_raw_fd());
+    let file = rustix::fs::open(reopened, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    Ok((File::from(file), u64::try_from(status.st_size).unwrap_or(0)))
+}
+
+impl ProcessDir {
+    /// At most `limit` bytes of the file at `path` as the process sees the file system.
+    pub(crate) fn read_in_root(&self, path: &str, limit: u64) -> Result<Vec<u8>, Error> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let read = || -> io::Result<Vec<u8>> {
+            let root = rustix::fs::openat(self.dir(), "root", flags, Mode::empty())?;
+            let (file, _) = open_regular(root, Path::new(path), Resolve::Beneath)?;
+            let mut content = Vec::new();
+            file.take(limit).read_to_end(&mut content)?;
+            Ok(content)
+        };
+        read().map_err(|error| self.failed("root", error))
+    }
+}
