@@ -47,3 +47,14 @@ int BPF_PROG(ir_exec, struct task_struct *task)
 	bpf_map_delete_elem(&ir_processes, &pid);
 	return 0;
 }
+
+/* The leader's exit is mostly the process's; should other threads live on, user space tells of the process again. */
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(ir_exit, struct task_struct *task)
+{
+	u32 pid = task->tgid;
+
+	if ((u32)task->pid == pid)
+		bpf_map_delete_elem(&ir_processes, &pid);
+	return 0;
+}

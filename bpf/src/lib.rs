@@ -22,7 +22,7 @@ mod stats;
 mod tables;
 
 pub use error::KernelError;
-pub use host_unwinder::{CopiedStack, HostUnwinder, ReadMemory, Unwound};
+pub use host_unwinder::{CopiedStack, HostUnwinder, Unwound};
 pub use infrared_abi as abi;
 pub use loader::{Filter, Kernel, KernelConfig};
 pub use processes::{MappingBlock, ProcessMaps};

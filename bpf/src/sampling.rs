@@ -1,6 +1,6 @@
 //! The sampling timer: one perf event a CPU, with the sampler attached.
 
-use std::{collections::BTreeMap, fs, io, os::fd::AsRawFd, os::fd::OwnedFd};
+use std::{collections::BTreeMap, fs, io, os::fd::{AsRawFd, IntoRawFd, OwnedFd}};
 
 use libbpf_rs::{Link, ProgramMut};
 use perf_event_open_sys::bindings;
@@ -39,7 +39,8 @@ pub struct SamplerReport {
 pub(crate) struct Sampler {
     clock: Clock,
     frequency_hz: u64,
-    events: BTreeMap<u32, (Link, OwnedFd)>,
+    /// The link closes the event's descriptor.
+    events: BTreeMap<u32, Link>,
     failed: BTreeMap<u32, io::Error>,
 }
 
@@ -87,11 +88,13 @@ impl Sampler {
             }
             let attached = open(self.clock, self.frequency_hz, *cpu).and_then(|fd| {
                 let link = program.attach_perf_event(fd.as_raw_fd()).map_err(io::Error::other)?;
-                Ok((link, fd))
+                // From here on the descriptor is the link's to close.
+                let _ = fd.into_raw_fd();
+                Ok(link)
             });
             match attached {
-                Ok(event) => {
-                    self.events.insert(*cpu, event);
+                Ok(link) => {
+                    self.events.insert(*cpu, link);
                 }
                 Err(error) => {
                     tracing::warn!(cpu, %error, "cannot sample this CPU");

@@ -1,1 +1,24 @@
-//! agent
+//! The per-host agent: samples in, named profiles out.
+//!
+//! One driver thread owns the kernel side. It follows processes, feeds mappings and unwind tables, gathers samples
+//! into windows and hands each closed window to a second thread, which names the frames and delivers profiles to a
+//! [`ProfileSink`]. A third thread reads executables. Nothing slow happens on the driver.
+
+mod config;
+mod deferred;
+mod driver;
+mod export;
+mod identity;
+mod images;
+mod naming;
+mod publish;
+mod self_metrics;
+mod start;
+mod watch;
+mod window;
+
+pub use config::{AgentConfig, Pace, Target};
+pub use export::{ProfileSink, SinkError};
+pub use infrared_bpf::{Clock, KernelError, SamplerReport};
+pub use self_metrics::{AgentStats, SharedStats};
+pub use start::{Agent, AgentError};

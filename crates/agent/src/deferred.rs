@@ -1,0 +1,97 @@
+//! Samples that the kernel could not unwind, because it did not know the process or a table yet. They wait here, with
+//! the registers and the stack that came along, until user space can do it.
+
+use std::{collections::VecDeque, time::Duration, time::Instant};
+
+use infrared_bpf::DeferredSample;
+
+/// Waiting samples at most: 512 of up to 32 KiB each.
+const CAPACITY: usize = 512;
+/// A sample that waits longer is unwound with what is there.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Whether a sample could be dealt with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Done,
+    /// Something that it needs is still being read.
+    Waits,
+}
+
+/// The waiting samples, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct DeferredQueue {
+    waiting: VecDeque<(Instant, Box<DeferredSample>)>,
+}
+
+impl DeferredQueue {
+    pub(crate) fn push(&mut self, sample: Box<DeferredSample>, now: Instant) {
+        self.waiting.push_back((now, sample));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Tries every sample once. `attempt` is told whether this is the sample's last chance, and must then be done with
+    /// it.
+    pub(crate) fn retry(&mut self, now: Instant, mut attempt: impl FnMut(&DeferredSample, LastChance) -> Outcome) {
+        let over = self.waiting.len().saturating_sub(CAPACITY);
+        let mut index = 0;
+        self.waiting.retain(|(since, sample)| {
+            let last = index < over || now.duration_since(*since) >= PATIENCE;
+            index += 1;
+            attempt(sample, LastChance(last)) == Outcome::Waits && !last
+        });
+    }
+
+    /// Deals with every sample now.
+    pub(crate) fn finish(&mut self, mut attempt: impl FnMut(&DeferredSample, LastChance) -> Outcome) {
+        for (_, sample) in self.waiting.drain(..) {
+            attempt(&sample, LastChance(true));
+        }
+    }
+}
+
+/// Whether a sample will not be tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LastChance(pub(crate) bool);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Box<DeferredSample> {
+        let (sample, registers) = (Default::default(), Default::default());
+        Box::new(DeferredSample { sample, registers, stack_address: 0, stack: Vec::new() })
+    }
+
+    #[test]
+    fn a_sample_waits_until_it_is_done_or_out_of_patience() {
+        let (mut queue, start) = (DeferredQueue::default(), Instant::now());
+        queue.push(sample(), start);
+        let mut chances = Vec::new();
+        for later in [Duration::ZERO, PATIENCE / 2, PATIENCE, PATIENCE * 2] {
+            queue.retry(start + later, |_, last| {
+                chances.push(last.0);
+                Outcome::Waits
+            });
+        }
+        assert_eq!(chances, [false, false, true], "given up after the last chance");
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn the_oldest_have_their_last_chance_when_too_many_wait() {
+        let (mut queue, now) = (DeferredQueue::default(), Instant::now());
+        for _ in 0..CAPACITY + 3 {
+            queue.push(sample(), now);
+        }
+        let mut last = 0;
+        queue.retry(now, |_, chance| {
+            last += usize::from(chance.0);
+            Outcome::Waits
+        });
+        assert_eq!(last, 3);
+    }
+}

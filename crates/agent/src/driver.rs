@@ -1,0 +1,327 @@
+//! The driver: the thread that owns the kernel side. It never waits for anything but the kernel.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{SyncSender, TrySendError},
+    },
+    time::{Duration, Instant},
+};
+
+use infrared_bpf::{DeferredSample, HostUnwinder, Kernel, KernelError, Record, UserStack, abi, abi::ir_sample};
+use infrared_processes::ProcFs;
+
+use crate::{
+    config::Pace,
+    deferred::{DeferredQueue, LastChance, Outcome},
+    identity::Identifier,
+    images::{ImageRegistry, ImageState},
+    publish::Publisher,
+    self_metrics::SharedStats,
+    watch::{self, ProcessTable},
+    window::{ClosedWindow, ImageSnapshot, ProcessRef, SampleKey, Window},
+};
+
+/// The longest sleep: process events are read and windows closed this much late at most.
+const TICK: Duration = Duration::from_millis(100);
+/// While images are being read, their results are looked for this often.
+const BUSY_TICK: Duration = Duration::from_millis(2);
+const HOTPLUG_INTERVAL: Duration = Duration::from_secs(1);
+/// Processes of before our start whose mappings are read in one turn.
+const SCAN_BATCH: usize = 16;
+/// Samples that a window holds at most; it closes early when it is full.
+const MAX_WINDOW_SAMPLES: usize = 1 << 20;
+
+/// Everything that the driver works with.
+pub(crate) struct Driver {
+    pub(crate) kernel: Kernel,
+    pub(crate) pace: Pace,
+    pub(crate) procfs: ProcFs,
+    pub(crate) identifier: Identifier,
+    pub(crate) images: ImageRegistry,
+    pub(crate) windows: SyncSender<ClosedWindow>,
+    pub(crate) stats: SharedStats,
+    pub(crate) stop: Arc<AtomicBool>,
+}
+
+/// What the driver remembers between turns.
+struct State {
+    table: ProcessTable,
+    publisher: Publisher,
+    deferred: DeferredQueue,
+    window: Window,
+    window_index: u64,
+    host: HostUnwinder,
+    unscanned: Vec<u32>,
+    last_hotplug: Instant,
+    samples_in_window: usize,
+}
+
+impl Driver {
+    /// Runs until told to stop; the last window is then closed and delivered.
+    pub(crate) fn run(mut self) -> Result<(), KernelError> {
+        let mut state = State {
+            table: ProcessTable::default(),
+            publisher: Publisher::default(),
+            deferred: DeferredQueue::default(),
+            window: Window::open(monotonic_ns(), self.kernel.stats()),
+            window_index: 0,
+            host: HostUnwinder::default(),
+            unscanned: self.procfs.list().unwrap_or_default().into_iter().map(|pid| pid.0).collect(),
+            last_hotplug: Instant::now(),
+            samples_in_window: 0,
+        };
+        while !self.stop.load(Ordering::Acquire) {
+            self.kernel.wait(self.patience(&state))?;
+            self.turn(&mut state);
+            self.close_window_if_due(&mut state)?;
+        }
+        self.kernel.pause()?;
+        self.turn(&mut state);
+        self.finish_deferred(&mut state);
+        self.close_window(&mut state)
+    }
+
+    fn patience(&self, state: &State) -> Duration {
+        if self.images.is_busy() || !state.unscanned.is_empty() {
+            return BUSY_TICK;
+        }
+        let length = self.pace.window(state.window_index).as_nanos() as u64;
+        let left = (state.window.start_ns() + length).saturating_sub(monotonic_ns());
+        TICK.min(Duration::from_nanos(left)).max(Duration::from_millis(1))
+    }
+
+    /// One turn: events before samples, so that a sample finds its process as it was.
+    fn turn(&mut self, state: &mut State) {
+        let records = self.kernel.take_records();
+        self.take_events(state);
+        self.scan(state);
+        for record in records {
+            self.take_record(state, record);
+        }
+        self.settle(state);
+        self.retry_deferred(state);
+        if state.last_hotplug.elapsed() >= HOTPLUG_INTERVAL {
+            state.last_hotplug = Instant::now();
+            self.keep_house(state);
+        }
+    }
+
+    fn take_events(&mut self, state: &mut State) {
+        for event in self.kernel.sideband.drain() {
+            state.table.apply(event);
+        }
+        if std::mem::take(&mut state.table.is_stale) {
+            tracing::warn!(lost = state.table.lost_events, "process events were lost: reading all processes again");
+            self.reread_all(state);
+        }
+    }
+
+    fn reread_all(&mut self, state: &mut State) {
+        for (pid, process) in state.table.iter_mut() {
+            if process.exited_ns.is_none() && !self.procfs.process(infrared_processes::Pid(pid)).is_ok_and(|p| p.is_alive()) {
+                process.exited_ns = Some(monotonic_ns());
+            }
+            process.current_mut().is_complete = false;
+            process.is_dirty = true;
+            if process.is_sampled {
+                self.kernel.processes.remove(pid);
+            }
+        }
+    }
+
+    /// Reads the mappings of processes that ran before us, some in each turn: their children will need them.
+    fn scan(&mut self, state: &mut State) {
+        for _ in 0..SCAN_BATCH {
+            let Some(pid) = state.unscanned.pop() else { return };
+            let process = state.table.entry(pid);
+            let generation = process.generations.len() - 1;
+            watch::complete(&mut state.table, &self.procfs, pid, generation);
+        }
+    }
+
+    fn take_record(&mut self, state: &mut State, record: Record) {
+        match record {
+            Record::UserStack(stack) => state.window.add_user_stack(stack),
+            Record::KernelStack(stack) => state.window.add_kernel_stack(stack),
+            Record::Sample(sample) => {
+                let user_stack = sample.user_stack;
+                self.add_sample(state, &sample, user_stack);
+            }
+            Record::Deferred(sample) => state.deferred.push(sample, Instant::now()),
+        }
+    }
+
+    /// Counts a sample whose stack is known.
+    fn add_sample(&mut self, state: &mut State, sample: &ir_sample, user_stack: u64) {
+        let generation = self.attend(state, sample);
+        let Some(process) = state.table.get(sample.pid) else { return };
+        let Some(found) = process.generations.get(generation) else { return };
+        let key = (sample.pid, sample.start_time_ns, found.since_ns);
+        let process = state.window.process(key, || ProcessRef {
+            identity: found.identity.clone().unwrap_or_default(),
+            mappings: Arc::clone(&found.mappings),
+        });
+        let thread = sample.comm.map(|byte| byte as u8);
+        let key = SampleKey { process, thread, user_stack, kernel_stack: sample.kernel_stack };
+        state.window.add(key, sample.time_ns, sample.weight);
+        state.samples_in_window += 1;
+    }
+
+    /// Makes sure that a sampled process is known as well as it can be. Returns the index of its address space.
+    fn attend(&mut self, state: &mut State, sample: &ir_sample) -> usize {
+        let pid = sample.pid;
+        let process = state.table.entry(pid);
+        if process.start_time_ns != 0 && process.start_time_ns != sample.start_time_ns && sample.start_time_ns != 0 {
+            // The pid belongs to another process now, and its fork was lost.
+            *process = watch::WatchedProcess::new(watch::Generation::begin(0, false));
+        }
+        process.start_time_ns = sample.start_time_ns;
+        process.is_sampled = true;
+        let generation = process.generation_at(sample.time_ns);
+        if sample.flags & abi::IR_SAMPLE_KERNEL_THREAD == 0 {
+            watch::complete(&mut state.table, &self.procfs, pid, generation);
+            if let Some(process) = state.table.get_mut(pid)
+                && watch::resolve(process, generation, &self.procfs, pid, &mut self.images)
+            {
+                process.is_dirty = true;
+            }
+        }
+        self.identifier.identify(&mut state.table, &self.procfs, sample, generation);
+        generation
+    }
+
+    /// Takes in what was read of images, and tells the kernel side of every process that is out of date there.
+    fn settle(&mut self, state: &mut State) {
+        let changed = self.images.settle(&mut self.kernel.tables);
+        if !changed.is_empty() {
+            for (pid, process) in state.table.iter_mut().filter(|(_, process)| process.is_sampled) {
+                let generation = process.generations.len() - 1;
+                if watch::resolve(process, generation, &self.procfs, pid, &mut self.images) {
+                    process.is_dirty = true;
+                }
+            }
+        }
+        state.publisher.publish(&mut state.table, &mut self.kernel, &self.images, &self.procfs);
+    }
+
+    fn retry_deferred(&mut self, state: &mut State) {
+        if state.deferred.is_empty() {
+            return;
+        }
+        let mut queue = std::mem::take(&mut state.deferred);
+        queue.retry(Instant::now(), |sample, last| self.unwind_deferred(state, sample, last));
+        state.deferred = queue;
+    }
+
+    fn finish_deferred(&mut self, state: &mut State) {
+        let until = Instant::now() + Duration::from_secs(2);
+        while !state.deferred.is_empty() && self.images.is_busy() && Instant::now() < until {
+            std::thread::sleep(BUSY_TICK);
+            self.settle(state);
+            self.retry_deferred(state);
+        }
+        let mut queue = std::mem::take(&mut state.deferred);
+        queue.finish(|sample, last| self.unwind_deferred(state, sample, last));
+    }
+
+    fn unwind_deferred(&mut self, state: &mut State, deferred: &DeferredSample, last: LastChance) -> Outcome {
+        let sample = &deferred.sample;
+        let generation = self.attend(state, sample);
+        let Some(process) = state.table.get(sample.pid) else { return Outcome::Done };
+        let block = state.publisher.block(process, generation, &self.images);
+        let copied = infrared_bpf::CopiedStack {
+            registers: &deferred.registers,
+            in_syscall: sample.flags & abi::IR_SAMPLE_IN_SYSCALL != 0,
+            address: deferred.stack_address,
+            bytes: &deferred.stack,
+        };
+        let mut unwound = state.host.unwind(&self.kernel.tables, sample.pid, &block, copied);
+        let lacks_table = unwound.may_improve && unwound.stack.stop_reason == abi::IR_STOP_NO_TABLE;
+        if lacks_table && !last.0 && self.reads_something_for(&block) {
+            return Outcome::Waits;
+        }
+        if unwound.stack.frames.is_empty() && block.mappings.is_empty() {
+            unwound.stack = UserStack { stop_reason: abi::IR_STOP_PROCESS_GONE, hash: GONE_HASH, ..unwound.stack };
+        }
+        let hash = unwound.stack.hash;
+        state.window.add_user_stack(unwound.stack);
+        self.add_sample(state, sample, hash);
+        Outcome::Done
+    }
+
+    /// Whether waiting can help: an image of the process is being read, or an evicted table can be read again.
+    fn reads_something_for(&mut self, block: &infrared_bpf::MappingBlock) -> bool {
+        let mut reloads = false;
+        for mapping in &block.mappings {
+            let image = crate::images::ImageId(mapping.image);
+            if self.images.get(image).is_some_and(|image| image.state == ImageState::Evicted) {
+                self.images.reload(image);
+                reloads = true;
+            }
+        }
+        reloads || block.mappings.iter().any(|mapping| mapping.image == abi::IR_IMAGE_PENDING)
+    }
+
+    fn keep_house(&mut self, state: &mut State) {
+        if let Err(error) = self.kernel.follow_hotplug() {
+            tracing::warn!(%error, "cannot follow CPU hot-plug");
+        }
+        for pid in state.table.forget(monotonic_ns()) {
+            self.kernel.processes.remove(pid);
+        }
+        let (kernel, tables) = (self.kernel.stats(), self.kernel.tables.usage());
+        self.stats.update(|stats| {
+            stats.kernel = kernel.iter().map(|(name, _, value)| (name, value)).collect();
+            stats.tables = tables;
+            stats.mapping_bytes = self.kernel.processes.slab_bytes();
+            stats.images = self.images.len();
+            stats.processes = state.table.len();
+            stats.lost_process_events = state.table.lost_events;
+            stats.damaged_records = self.kernel.damaged_records();
+            stats.sampler = Some(self.kernel.report());
+        });
+    }
+
+    fn close_window_if_due(&mut self, state: &mut State) -> Result<(), KernelError> {
+        let length = self.pace.window(state.window_index).as_nanos() as u64;
+        let is_due = monotonic_ns() >= state.window.start_ns() + length;
+        if is_due || state.samples_in_window >= MAX_WINDOW_SAMPLES {
+            self.close_window(state)?;
+        }
+        Ok(())
+    }
+
+    fn close_window(&mut self, state: &mut State) -> Result<(), KernelError> {
+        self.kernel.next_window()?;
+        self.keep_house(state);
+        let mut closed = state.window.close(monotonic_ns(), self.kernel.stats());
+        closed.images = ImageSnapshot::take(&self.images, &closed);
+        state.window_index += 1;
+        let samples = std::mem::take(&mut state.samples_in_window) as u64;
+        match self.windows.try_send(closed) {
+            Ok(()) => {}
+            Err(TrySendError::Full(closed)) if self.stop.load(Ordering::Acquire) => {
+                // Nothing is left to be late for.
+                if self.windows.send(closed).is_err() {
+                    tracing::warn!("the naming thread is gone");
+                }
+            }
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
+                tracing::error!(samples, "a window is lost: naming or delivery is too slow");
+                self.stats.update(|stats| *stats.undelivered.entry("naming too slow").or_default() += samples);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The hash of a stack of which nothing is known.
+const GONE_HASH: u64 = 0x676f_6e65;
+
+/// Now, on the clock of samples and process events.
+pub(crate) fn monotonic_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}

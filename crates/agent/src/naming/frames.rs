@@ -1,0 +1,248 @@
+//! From frames of the kernel side to locations with names.
+
+use std::{collections::HashMap, fmt::Write as _, io, path::PathBuf, sync::Arc};
+
+use infrared_bpf::{
+    UserStack,
+    abi::{IR_FRAME_LOW_CONFIDENCE, IR_FRAME_RETURN_ADDRESS, IR_IMAGE_FIRST, ir_frame},
+};
+use infrared_profile::{Builder, FrameKind, Location, LocationId, labels};
+use infrared_symbolize::{DebugSearch, ImageId, Limits, Open, PerfMap, PerfMapLimits, Symbolized, Symbolizer};
+use lru::LruCache;
+
+use super::kernel::KernelNames;
+use crate::{
+    images::{Image, ImageBytes},
+    watch::ImageRef,
+    window::{ClosedWindow, ProcessRef},
+};
+
+/// Perf maps that are kept: one a process with a JIT.
+const MAX_PERF_MAPS: usize = 32;
+
+/// Names frames; keeps what it has learnt between windows.
+pub(crate) struct FrameNamer {
+    symbolizer: Symbolizer,
+    kernel: KernelNames,
+    perf_maps: LruCache<u32, PerfMap>,
+}
+
+/// A place in an image: its number, and a stated address in it.
+type Place = (u32, u64);
+
+/// The names of one window.
+pub(super) struct WindowNames {
+    named: HashMap<Place, Symbolized>,
+}
+
+impl FrameNamer {
+    pub(crate) fn new(budget_bytes: usize) -> Self {
+        let limits = Limits { result_bytes: budget_bytes / 3, index_bytes: budget_bytes / 3, ..Limits::default() };
+        Self {
+            symbolizer: Symbolizer::new(limits),
+            kernel: KernelNames::default(),
+            perf_maps: LruCache::new(const { std::num::NonZeroUsize::new(MAX_PERF_MAPS).expect("not 0") }),
+        }
+    }
+
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let masked = "the kernel hides its addresses (kptr_restrict, or CAP_SYSLOG is missing): kernel functions have no names";
+        self.kernel.is_masked().then(|| masked.to_owned()).into_iter().collect()
+    }
+
+    /// Names every place of the window, an image at a time.
+    pub(super) fn name_window(&mut self, window: &ClosedWindow) -> WindowNames {
+        self.refresh_perf_maps(window);
+        let mut by_image: HashMap<u32, Vec<u64>> = HashMap::new();
+        for key in window.samples.keys() {
+            let Some(stack) = window.user_stack(key.user_stack) else { continue };
+            let process = window.processes.get(key.process as usize);
+            for (image, svma) in stack.frames.iter().filter_map(|frame| place(frame, process)) {
+                by_image.entry(image).or_default().push(svma);
+            }
+        }
+        let mut named = HashMap::new();
+        for (number, mut svmas) in by_image {
+            svmas.sort_unstable();
+            svmas.dedup();
+            let Some(image) = window.images.get(number) else { continue };
+            let found = self.symbolize(number, image, &svmas);
+            named.extend(svmas.into_iter().map(|svma| (number, svma)).zip(found));
+        }
+        WindowNames { named }
+    }
+
+    fn symbolize(&mut self, number: u32, image: &Image, svmas: &[u64]) -> Vec<Symbolized> {
+        // Our numbers are never used twice, so they name an image without a build id as well as anything.
+        let id = match &*image.build_id {
+            "" => ImageId::File { device: 0, inode: number.into(), modified_ns: 0 },
+            build_id => ImageId::BuildId(Arc::from(build_id)),
+        };
+        let search = DebugSearch {
+            binary: PathBuf::from(&*image.path),
+            root: PathBuf::from(if image.root.is_empty() { "/" } else { &image.root }),
+            global: vec![PathBuf::from("/usr/lib/debug")],
+        };
+        let bytes = image.bytes.clone();
+        let open: Box<Open<'_>> = Box::new(move || open_image(&bytes));
+        self.symbolizer.symbolize(&infrared_symbolize::Image { id: &id, open: &*open, search: &search }, svmas)
+    }
+
+    /// JIT code is named by the map that its runtime writes, if it does.
+    fn refresh_perf_maps(&mut self, window: &ClosedWindow) {
+        let anonymous = |key: &crate::window::SampleKey| {
+            let stack = window.user_stack(key.user_stack)?;
+            (stack.pid != 0).then_some(stack.pid)
+        };
+        let mut pids: Vec<u32> = window.samples.keys().filter_map(anonymous).collect();
+        pids.sort_unstable();
+        pids.dedup();
+        for pid in pids {
+            let root = PathBuf::from(format!("/proc/{pid}/root"));
+            let inside = namespace_pid(pid).unwrap_or(pid);
+            let map = self.perf_maps.get_or_insert_mut(pid, || PerfMap::new(PerfMapLimits::default()));
+            if let Err(error) = map.refresh(&root, inside) {
+                tracing::trace!(pid, %error, "no perf map");
+            }
+        }
+    }
+
+    /// The locations of a user stack, leaf first.
+    pub(super) fn user_locations(
+        &mut self,
+        builder: &mut Builder,
+        window: &ClosedWindow,
+        names: &WindowNames,
+        stack: &UserStack,
+        process: &ProcessRef,
+    ) -> Vec<LocationId> {
+        let locate = |frame| self.user_location(builder, window, names, frame, process);
+        stack.frames.iter().map(locate).collect()
+    }
+
+    fn user_location(
+        &mut self,
+        builder: &mut Builder,
+        window: &ClosedWindow,
+        names: &WindowNames,
+        frame: &ir_frame,
+        process: &ProcessRef,
+    ) -> LocationId {
+        let low_confidence = u32::from(frame.flags) & IR_FRAME_LOW_CONFIDENCE != 0;
+        if let Some((number, svma)) = place(frame, Some(process))
+            && let Some(image) = window.images.get(number)
+            && let Some(symbolized) = names.named.get(&(number, svma))
+        {
+            let module = builder.module(&image.path, &image.build_id);
+            let location = Location { module: Some(module), address: svma, low_confidence, ..Location::default() };
+            return named_location(builder, image, symbolized, location);
+        }
+        self.anonymous_location(builder, frame, process)
+    }
+
+    fn anonymous_location(&mut self, builder: &mut Builder, frame: &ir_frame, process: &ProcessRef) -> LocationId {
+        let address = lookup_address(frame);
+        let pid = process.identity.get(labels::PID).and_then(|pid| pid.parse().ok()).unwrap_or(0);
+        let name = self.perf_maps.get(&pid).and_then(|map| map.lookup(address)).map(str::to_owned);
+        let mapped = process.mappings.find(address);
+        let display = mapped.map_or_else(|| "[unmapped]".to_owned(), |code| code.mapping.display_name());
+        let unnamed = name.is_none();
+        let function = name.unwrap_or_else(|| {
+            let offset = mapped.map_or(address, |code| address - code.mapping.start + code.mapping.file_offset);
+            format!("{display}+0x{offset:x}")
+        });
+        let lines = vec![builder.line(&function, "", "", 0)];
+        let module = Some(builder.module(&display, ""));
+        builder.location(Location { kind: FrameKind::Jit, module, address, lines, low_confidence: true, unnamed })
+    }
+
+    /// The locations of a kernel stack, leaf first.
+    pub(super) fn kernel_locations(&mut self, builder: &mut Builder, addresses: &[u64]) -> Vec<LocationId> {
+        let mut locations = Vec::with_capacity(addresses.len());
+        for (depth, address) in addresses.iter().enumerate() {
+            // All but the leaf are return addresses.
+            let address = if depth == 0 { *address } else { address.saturating_sub(1) };
+            let name = self.kernel.name(address);
+            let lines = vec![builder.line(&name.function, "", "", 0)];
+            let module = Some(builder.module(&name.module, ""));
+            let address = if self.kernel.is_masked() { 0 } else { address };
+            let unnamed = !name.is_named;
+            let location = Location { kind: FrameKind::Kernel, module, address, lines, low_confidence: false, unnamed };
+            locations.push(builder.location(location));
+        }
+        if self.kernel.is_masked() {
+            locations.dedup();
+        }
+        locations
+    }
+}
+
+fn named_location(builder: &mut Builder, image: &Image, symbolized: &Symbolized, mut location: Location) -> LocationId {
+    location.lines = symbolized
+        .lines
+        .iter()
+        .map(|line| builder.line(&line.function, &line.system_name, &line.file, line.line))
+        .collect();
+    location.unnamed = symbolized.unnamed;
+    let is_go = image.go.is_some()
+        && symbolized.lines.last().is_some_and(|line| line.file.ends_with(".go") || line.file.ends_with(".s"));
+    location.kind = match &*image.path {
+        "[vdso]" => FrameKind::Vdso,
+        _ if is_go => FrameKind::Go,
+        _ => FrameKind::Native,
+    };
+    builder.location(location)
+}
+
+/// The address of the call, where the frame's is the one after it.
+fn lookup_address(frame: &ir_frame) -> u64 {
+    let is_return = u32::from(frame.flags) & IR_FRAME_RETURN_ADDRESS != 0;
+    frame.address.wrapping_sub(u64::from(is_return))
+}
+
+/// The image and stated address of a frame; `None` where no image stands behind it.
+fn place(frame: &ir_frame, process: Option<&ProcessRef>) -> Option<Place> {
+    let address = lookup_address(frame);
+    if frame.image >= IR_IMAGE_FIRST {
+        return Some((frame.image, address));
+    }
+    // The kernel had no table for it, but there may be a file with names.
+    match process?.mappings.find(address)?.image {
+        ImageRef::Known { image, bias: Some(bias) } => Some((image.0, address.wrapping_sub(bias))),
+        _ => None,
+    }
+}
+
+fn open_image(bytes: &ImageBytes) -> io::Result<Box<dyn infrared_symbolize::ReadAt>> {
+    match bytes {
+        ImageBytes::File(file) => Ok(Box::new(file.try_clone()?)),
+        ImageBytes::Memory(bytes) => Ok(Box::new(Arc::clone(bytes))),
+    }
+}
+
+/// The pid that a process has in its own namespace.
+fn namespace_pid(pid: u32) -> Option<u32> {
+    let process = infrared_processes::ProcFs::system().process(infrared_processes::Pid(pid)).ok()?;
+    process.status().ok()?.namespace_pids.last().map(|pid| pid.0)
+}
+
+impl std::fmt::Debug for FrameNamer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FrameNamer").field("symbolizer", &self.symbolizer).finish_non_exhaustive()
+    }
+}
+
+/// A thread's name as the kernel keeps it: bytes up to the first zero.
+pub(crate) fn thread_name(comm: &[u8; 16]) -> String {
+    let bytes = comm.split(|byte| *byte == 0).next().unwrap_or_default();
+    let mut name = String::new();
+    for c in String::from_utf8_lossy(bytes).chars() {
+        if c.is_control() {
+            // A name of its owner's choosing must not break a line of text.
+            let _ = write!(name, "\\x{:02x}", c as u32);
+        } else {
+            name.push(c);
+        }
+    }
+    name
+}

@@ -1,0 +1,93 @@
+//! What the agent counts about itself, for `/metrics`, `record --stats` and the tests.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use infrared_bpf::{SamplerReport, TableUsage};
+
+/// A reading of everything that is counted.
+#[derive(Clone, Debug, Default)]
+pub struct AgentStats {
+    /// The kernel's counters since the start, by name.
+    pub kernel: BTreeMap<&'static str, u64>,
+    /// User stacks by why they ended, `complete` included; in samples.
+    pub stacks: BTreeMap<String, u64>,
+    pub tables: TableUsage,
+    /// Bytes of kernel memory that mapping slabs take.
+    pub mapping_bytes: usize,
+    pub images: usize,
+    pub processes: usize,
+    /// Process events that perf lost; each loss is followed by reading everything again.
+    pub lost_process_events: u64,
+    /// Records that could not be decoded: a defect if not 0.
+    pub damaged_records: u64,
+    /// Samples of windows that could not be delivered, by reason.
+    pub undelivered: BTreeMap<&'static str, u64>,
+    pub windows: u64,
+    /// Samples, frames and nameless frames in delivered windows.
+    pub samples: u64,
+    pub frames: u64,
+    pub unnamed_frames: u64,
+    pub warnings: Vec<String>,
+    pub sampler: Option<SamplerReport>,
+}
+
+impl AgentStats {
+    /// One line a counter in OpenMetrics text.
+    pub fn render(&self, out: &mut String) {
+        let mut line = |name: &str, value: u64| {
+            out.push_str(&format!("# TYPE infrared_agent_{name} counter\ninfrared_agent_{name}_total {value}\n"));
+        };
+        for (name, value) in &self.kernel {
+            line(name, *value);
+        }
+        for (name, value) in [
+            ("windows", self.windows),
+            ("lost_process_events", self.lost_process_events),
+            ("damaged_records", self.damaged_records),
+            ("samples_delivered", self.samples),
+            ("frames_delivered", self.frames),
+            ("unnamed_frames", self.unnamed_frames),
+            ("evicted_images", self.tables.evicted_images),
+        ] {
+            line(name, value);
+        }
+        self.render_gauges(out);
+    }
+
+    fn render_gauges(&self, out: &mut String) {
+        for (name, value) in [
+            ("table_rows", self.tables.rows),
+            ("table_bytes", self.tables.bytes),
+            ("table_slab_bytes", self.tables.slab_bytes),
+            ("table_pages", self.tables.pages),
+            ("table_rules", self.tables.rules),
+            ("mapping_slab_bytes", self.mapping_bytes),
+            ("images", self.images),
+            ("processes", self.processes),
+        ] {
+            out.push_str(&format!("# TYPE infrared_agent_{name} gauge\ninfrared_agent_{name} {value}\n"));
+        }
+        out.push_str("# TYPE infrared_agent_user_stacks_by_end counter\n");
+        for (reason, count) in &self.stacks {
+            out.push_str(&format!("infrared_agent_user_stacks_by_end_total{{reason=\"{reason}\"}} {count}\n"));
+        }
+    }
+}
+
+/// The counters as the agent's threads share them.
+#[derive(Clone, Debug, Default)]
+pub struct SharedStats(Arc<Mutex<AgentStats>>);
+
+impl SharedStats {
+    /// A copy of what is counted now.
+    pub fn read(&self) -> AgentStats {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn update(&self, change: impl FnOnce(&mut AgentStats)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}

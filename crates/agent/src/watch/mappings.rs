@@ -1,0 +1,156 @@
+//! The executable mappings of one address space. Pure.
+
+use std::collections::BTreeMap;
+
+use infrared_bpf::abi::{IR_IMAGE_NONE, IR_IMAGE_PENDING, IR_IMAGE_UNREADABLE, ir_mapping};
+use infrared_processes::maps::{Mapping, MappingKind};
+
+use crate::images::ImageId;
+
+/// What is known of the image behind a mapping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ImageRef {
+    /// Nobody has looked yet.
+    Unresolved,
+    /// No file: a JIT's code.
+    Anonymous,
+    /// There is a file, but it cannot be read, or is no image of this machine.
+    Unreadable,
+    /// An image, with the distance between its stated and its runtime addresses once its headers are read.
+    Known { image: ImageId, bias: Option<u64> },
+}
+
+/// An executable mapping and its image.
+#[derive(Clone, Debug)]
+pub(crate) struct MappedCode {
+    pub(crate) mapping: Mapping,
+    pub(crate) image: ImageRef,
+}
+
+/// Executable mappings that do not overlap, by start.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MappingSet(BTreeMap<u64, MappedCode>);
+
+impl MappingSet {
+    /// Adds a mapping; what it covers of others is theirs no more.
+    pub(crate) fn insert(&mut self, mapping: Mapping) {
+        if mapping.start >= mapping.end {
+            return;
+        }
+        self.cut(mapping.start, mapping.end);
+        let image = match mapping.kind {
+            MappingKind::Anonymous | MappingKind::Special | MappingKind::Vsyscall => ImageRef::Anonymous,
+            _ => ImageRef::Unresolved,
+        };
+        self.0.insert(mapping.start, MappedCode { mapping, image });
+    }
+
+    /// Takes the range out, splitting what reaches over its ends.
+    fn cut(&mut self, start: u64, end: u64) {
+        let before = self.0.range(..start).next_back().map(|(key, _)| *key);
+        let touched: Vec<u64> = before.into_iter().chain(self.0.range(start..end).map(|(key, _)| *key)).collect();
+        for key in touched {
+            let Some(code) = self.0.remove(&key) else { continue };
+            if code.mapping.start < start {
+                let mut head = code.clone();
+                head.mapping.end = head.mapping.end.min(start);
+                self.0.insert(key, head);
+            }
+            if code.mapping.end > end {
+                let mut tail = code;
+                tail.mapping.file_offset += end - tail.mapping.start;
+                tail.mapping.start = end;
+                self.0.insert(end, tail);
+            }
+        }
+    }
+
+    pub(crate) fn find(&self, address: u64) -> Option<&MappedCode> {
+        self.0.range(..=address).next_back().map(|(_, code)| code).filter(|code| code.mapping.contains(address))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &MappedCode> {
+        self.0.values()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut MappedCode> {
+        self.0.values_mut()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The mappings as the kernel side has them. `number` tells what stands for an image there: its own number once its
+    /// table was read.
+    pub(crate) fn to_kernel(&self, mut number: impl FnMut(ImageId) -> u32) -> Vec<ir_mapping> {
+        self.0
+            .values()
+            .map(|code| {
+                let (image, bias) = match code.image {
+                    ImageRef::Unresolved => (IR_IMAGE_PENDING, 0),
+                    ImageRef::Anonymous => (IR_IMAGE_NONE, 0),
+                    ImageRef::Unreadable => (IR_IMAGE_UNREADABLE, 0),
+                    ImageRef::Known { image, bias: Some(bias) } => (number(image), bias),
+                    ImageRef::Known { .. } => (IR_IMAGE_PENDING, 0),
+                };
+                ir_mapping { start: code.mapping.start, end: code.mapping.end, bias, image, id: 0 }
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use infrared_processes::maps::MappingRef;
+
+    use super::*;
+
+    fn mapping(start: u64, end: u64, offset: u64) -> Mapping {
+        let line = format!("{start:x}-{end:x} r-xp {offset:08x} fe:00 7 /lib/a.so");
+        MappingRef::parse(line.as_bytes()).unwrap().to_mapping()
+    }
+
+    fn ranges(set: &MappingSet) -> Vec<(u64, u64, u64)> {
+        set.iter().map(|c| (c.mapping.start, c.mapping.end, c.mapping.file_offset)).collect()
+    }
+
+    #[test]
+    fn a_new_mapping_replaces_what_it_covers() {
+        let cases: [(&[(u64, u64)], &[(u64, u64, u64)]); 5] = [
+            (&[(0x1000, 0x5000), (0x2000, 0x3000)], &[(0x1000, 0x2000, 0), (0x2000, 0x3000, 0), (0x3000, 0x5000, 0x2000)]),
+            (&[(0x1000, 0x3000), (0x2000, 0x4000)], &[(0x1000, 0x2000, 0), (0x2000, 0x4000, 0)]),
+            (&[(0x2000, 0x4000), (0x1000, 0x3000)], &[(0x1000, 0x3000, 0), (0x3000, 0x4000, 0x1000)]),
+            (&[(0x2000, 0x3000), (0x1000, 0x4000)], &[(0x1000, 0x4000, 0)]),
+            (&[(0x1000, 0x2000), (0x2000, 0x3000)], &[(0x1000, 0x2000, 0), (0x2000, 0x3000, 0)]),
+        ];
+        for (inserted, expected) in cases {
+            let mut set = MappingSet::default();
+            for (start, end) in inserted {
+                set.insert(mapping(*start, *end, 0));
+            }
+            assert_eq!(ranges(&set), expected, "{inserted:x?}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_found_in_its_mapping_alone() {
+        let mut set = MappingSet::default();
+        set.insert(mapping(0x1000, 0x2000, 0));
+        for (address, found) in [(0xfff, false), (0x1000, true), (0x1fff, true), (0x2000, false)] {
+            assert_eq!(set.find(address).is_some(), found, "{address:x}");
+        }
+    }
+
+    #[test]
+    fn a_mapping_is_pending_until_its_table_is_loaded() {
+        let mut set = MappingSet::default();
+        set.insert(mapping(0x1000, 0x2000, 0));
+        for code in set.iter_mut() {
+            code.image = ImageRef::Known { image: ImageId(20), bias: Some(0x1000) };
+        }
+        assert_eq!(set.to_kernel(|_| IR_IMAGE_PENDING)[0].image, IR_IMAGE_PENDING);
+        let ready = set.to_kernel(|id| id.0)[0];
+        assert_eq!((ready.image, ready.bias), (20, 0x1000));
+    }
+}
