@@ -41,6 +41,9 @@ const fn by(compiler: Compiler, name: &'static str, sources: &'static [&'static 
     Program { name, compiler, sources, flags: &[] }
 }
 
+/// Unwind information in `.debug_frame` alone, as in C programs that are built to be small.
+const DEBUG_FRAME_ONLY: [&str; 3] = ["-g", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables"];
+
 /// Libraries stand before what links them. In a flag, `{out}` is the folder of the results.
 const PROGRAMS: &[Program] = &[
     with(c("shares-c", &["c/shares.c"]), &["-lm"]),
@@ -57,6 +60,7 @@ const PROGRAMS: &[Program] = &[
     with(c("simple-static", &["c/simple.c"]), &["-static"]),
     with(c("simple-static-pie", &["c/simple.c"]), &["-static-pie"]),
     with(by(Compiler::Musl, "simple-musl", &["c/simple.c"]), &["-static"]),
+    with(c("simple-debug-frame", &["c/simple.c"]), &DEBUG_FRAME_ONLY),
     c("impostor", &["c/impostor.c"]),
     c("brief", &["c/brief.c"]),
     c("stack-layout", &["c/stack_layout.c"]),

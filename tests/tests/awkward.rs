@@ -29,6 +29,7 @@ const CAST: &[(&str, &str, Launch)] = &[
     ("static", "simple-static", SecondMode),
     ("static-pie", "simple-static-pie", SecondMode),
     ("musl", "simple-musl", SecondMode),
+    ("debug-frame", "simple-debug-frame", SecondMode),
     ("threads", "simple", SecondMode),
     ("stack-layout", "stack-layout", Plain),
     ("stack-drap", "stack-drap", Plain),
@@ -135,6 +136,8 @@ whole_and_named! {
     a_static_pie_s_thread_is_whole: "static-pie" ["thread_main", "thread_burn"];
     a_static_musl_program_is_whole: "musl" ["main", "simple_caller", "simple_burn"];
     a_static_musl_program_s_thread_is_whole: "musl" ["thread_main", "thread_burn"];
+    a_program_with_debug_frames_only_is_whole: "debug-frame" ["main", "simple_caller", "simple_burn"];
+    a_thread_with_debug_frames_only_is_whole: "debug-frame" ["thread_main", "thread_burn"];
     a_thread_reaches_its_entry: "threads" ["thread_main", "thread_burn"];
     an_array_of_run_time_length_is_stepped_over: "stack-layout" ["main", "with_array"];
     memory_taken_from_the_stack_is_stepped_over: "stack-layout" ["main", "with_alloca"];

@@ -97,11 +97,13 @@ fn a_command_is_recorded_from_its_first_instruction_to_its_exit() -> Result<()> 
 #[test]
 fn only_the_processes_asked_for_are_recorded() -> Result<()> {
     let program = built("brief")?;
-    let folded = record_command(&[program.to_str().context("a path in UTF-8")?])?;
-    let mut services: Vec<&str> =
-        folded.stacks.iter().map(|stack| stack.service.as_str()).collect();
-    services.dedup();
-    assert_eq!(services, ["brief"]);
+    let path = program.to_str().context("a path in UTF-8")?;
+    let folded = record_command(&["env", "OTEL_SERVICE_NAME=e2e-asked-for", path])?;
+    let observed = Observed::of(&folded, &["e2e-asked-for"]);
+    // What becomes of the command before it is the program belongs to it as well.
+    let others = Observed::everything(&folded).only(|stack| stack.service != "e2e-asked-for");
+    assert!(observed.with("brief_burn").samples() >= 8, "{}", observed.examples(|_| true));
+    assert!(others.samples() <= 2, "{}", others.examples(|_| true));
     Ok(())
 }
 

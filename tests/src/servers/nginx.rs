@@ -73,7 +73,7 @@ impl Drop for Nginx {
     fn drop(&mut self) {
         // The workers go with their master only if it is asked, not if it is killed.
         let pid = self.daemon.child.id().to_string();
-        if Command::new("kill").args(["-QUIT", &pid]).status().is_ok_and(|status| status.success())
+        if Command::new("kill").args(["-TERM", &pid]).status().is_ok_and(|status| status.success())
         {
             drop(self.daemon.child.wait());
         }
