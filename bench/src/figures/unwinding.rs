@@ -1,6 +1,7 @@
 //! What a frame costs in the kernel: the run time of the sampling programs by the kernel's own count, divided by the
 //! frames. It bears the whole program, kernel stack and record included: the unwinding alone is less.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -12,6 +13,8 @@ use crate::report::Row;
 
 const HZ: u32 = 99;
 const TIME: Duration = Duration::from_secs(15);
+/// `BPF_PROG_TYPE_PERF_EVENT`
+const PERF_EVENT: u64 = 7;
 const SWITCH: &str = "/proc/sys/kernel/bpf_stats_enabled";
 
 pub(crate) fn measure() -> Result<Vec<Row>> {
@@ -66,40 +69,50 @@ impl Drop for Counting {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct RunTime {
     ns: u64,
     count: u64,
 }
 
-#[derive(serde::Deserialize)]
-struct Program {
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    run_time_ns: u64,
-    #[serde(default)]
-    run_cnt: u64,
-    #[serde(default)]
-    pids: Vec<Holder>,
-}
-
-#[derive(serde::Deserialize)]
-struct Holder {
-    pid: u32,
-}
-
-/// The run time of the `perf_event` programs that `pid` holds. A tail call counts for the program it started from.
+/// The run time of the `perf_event` programs that `pid` holds, from `/proc/PID/fdinfo` (`bpf_prog_show_fdinfo` of the
+/// kernel's kernel/bpf/syscall.c). A tail call counts for the program it started from.
 fn sampling_run(pid: u32) -> Result<RunTime> {
-    let output = Command::new("bpftool").args(["prog", "show", "-j"]).output();
-    let output = output.context("cannot run bpftool")?;
-    let programs: Vec<Program> =
-        serde_json::from_slice(&output.stdout).context("bpftool's answer is not understood")?;
-    let ours = programs.iter().filter(|program| {
-        program.kind == "perf_event" && program.pids.iter().any(|holder| holder.pid == pid)
-    });
-    Ok(ours.fold(RunTime::default(), |sum, program| RunTime {
-        ns: sum.ns + program.run_time_ns,
-        count: sum.count + program.run_cnt,
-    }))
+    let mut programs = BTreeMap::new();
+    let folder = format!("/proc/{pid}/fdinfo");
+    for entry in std::fs::read_dir(&folder).with_context(|| format!("cannot read {folder}"))? {
+        // A descriptor may be closed between the two reads.
+        let text = std::fs::read_to_string(entry?.path()).unwrap_or_default();
+        if let Some((id, run)) = perf_event_program(&text) {
+            programs.insert(id, run);
+        }
+    }
+    let sum =
+        |sum: RunTime, run: &RunTime| RunTime { ns: sum.ns + run.ns, count: sum.count + run.count };
+    Ok(programs.values().fold(RunTime::default(), sum))
+}
+
+/// Id and run time, if a descriptor is a program of type `BPF_PROG_TYPE_PERF_EVENT` (uapi linux/bpf.h).
+fn perf_event_program(fdinfo: &str) -> Option<(u64, RunTime)> {
+    let field = |name: &str| {
+        let line = fdinfo.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line?.trim().parse::<u64>().ok()
+    };
+    (field("prog_type")? == PERF_EVENT).then_some(())?;
+    Some((field("prog_id")?, RunTime { ns: field("run_time_ns")?, count: field("run_cnt")? }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_perf_event_programs_are_counted() {
+        let fdinfo = |kind: u32| {
+            format!("pos:\t0\nprog_type:\t{kind}\nprog_id:\t41\nrun_time_ns:\t9000\nrun_cnt:\t3\n")
+        };
+        assert_eq!(perf_event_program(&fdinfo(7)), Some((41, RunTime { ns: 9000, count: 3 })));
+        assert_eq!(perf_event_program(&fdinfo(26)), None);
+        assert_eq!(perf_event_program("pos:\t0\nflags:\t02\n"), None);
+    }
 }
