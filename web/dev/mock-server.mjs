@@ -29,13 +29,7 @@ const SERVICES = [
 ];
 
 export function createMock({ empty = false } = {}) {
-  const mock = { requests: [], broken: false, delayMs: 0, empty, streams: new Set(), seed: 1 };
   const large = { bytes: null };
-  mock.sendWindow = () => {
-    mock.seed++;
-    const now = Date.now();
-    for (const stream of mock.streams) stream.write(`event: window\ndata: {"from_ms":${now - 10_000},"to_ms":${now}}\n\n`);
-  };
   const server = createServer((request, answer) => {
     const url = new URL(request.url, 'http://localhost');
     if (!url.pathname.startsWith('/api/')) return serveFile(url.pathname, answer);
@@ -43,10 +37,27 @@ export function createMock({ empty = false } = {}) {
     if (mock.broken) return request.socket.destroy();
     setTimeout(() => handle(mock, large, url, request, answer), mock.delayMs);
   });
-  mock.listen = (port = 0) => new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve(`http://127.0.0.1:${server.address().port}`)));
-  mock.close = () => {
-    server.closeAllConnections();
-    return new Promise((resolve) => server.close(resolve));
+  const mock = {
+    /** @type {string[]} */
+    requests: [],
+    /** Cut every connection instead of answering. */
+    broken: false,
+    delayMs: 0,
+    empty,
+    streams: new Set(),
+    /** Values differ a little from one window to the next. */
+    seed: 1,
+    sendWindow() {
+      mock.seed++;
+      const now = Date.now();
+      for (const stream of mock.streams) stream.write(`event: window\ndata: {"from_ms":${now - 10_000},"to_ms":${now}}\n\n`);
+    },
+    /** @returns {Promise<string>} */
+    listen: (port = 0) => new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve(`http://127.0.0.1:${server.address().port}`))),
+    close() {
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(resolve));
+    },
   };
   return mock;
 }

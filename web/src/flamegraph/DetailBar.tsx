@@ -11,13 +11,15 @@ interface DetailBarProps {
   whole: number;
   /** Read it out: the keyboard moved here. */
   announce: boolean;
+  /** The tree leads to callers; another bar on the page shows the function itself. */
+  inverted: boolean;
   onFunction(fn: number): void;
 }
 
-export function DetailBar({ tree, node, whole, announce, onFunction }: DetailBarProps) {
+export function DetailBar({ tree, node, whole, announce, inverted, onFunction }: DetailBarProps) {
   const facts = nodeFacts(tree, node, whole);
   return (
-    <div class="detail">
+    <div class={`detail ${inverted ? 'quiet' : ''}`}>
       <span class="visually-hidden" aria-live="polite">{announce ? describeNode(tree, node, whole) : ''}</span>
       <span class="detail-name" title={facts.name}>{facts.name}</span>
       {facts.module && <span class="detail-module" title={facts.module}>{baseName(facts.module)}</span>}

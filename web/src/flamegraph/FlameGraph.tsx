@@ -27,6 +27,8 @@ export interface FlameGraphProps {
   /** Shares and intervals are of this value: the total of the tree that this one was made from. */
   whole: number;
   minimap?: boolean;
+  /** The tree leads from a function to its callers: `self` says nothing in it. */
+  inverted?: boolean;
   onZoom(zoom: string | null): void;
   onSpan(span: [number, number] | null): void;
   onFunction(fn: number): void;
@@ -174,8 +176,8 @@ export function FlameGraph(props: FlameGraphProps) {
           {describeNode(tree, shownNode, props.whole)}
         </div>
       </div>
-      <DetailBar tree={tree} node={hover?.node ?? shownNode} whole={props.whole} announce={focus >= 0 && !hover} onFunction={props.onFunction} />
-      {hover && <Tooltip tree={tree} hover={hover} whole={props.whole} />}
+      <DetailBar tree={tree} node={hover?.node ?? shownNode} whole={props.whole} announce={focus >= 0 && !hover} inverted={props.inverted ?? false} onFunction={props.onFunction} />
+      {hover && <Tooltip tree={tree} hover={hover} whole={props.whole} inverted={props.inverted ?? false} />}
       <span class="visually-hidden">{t('flame.keysHint')}</span>
     </div>
   );

@@ -6,24 +6,24 @@ import { FOLDABLE, FRAME_CLASS_NAMES, type FrameClassName } from '../model/frame
 import { classColour } from './palette';
 
 interface LegendProps {
-  /** Self value of each class, before folding. */
-  classSelf: Float64Array;
+  /** See `OpenedTree`. */
+  classValue: Float64Array;
+  total: number;
   /** Classes that have frames, whether or not they burn. */
   present: ReadonlySet<FrameClassName>;
   fold: FrameClassName[];
   onFold(fold: FrameClassName[]): void;
 }
 
-export function Legend({ classSelf, present, fold, onFold }: LegendProps) {
+export function Legend({ classValue, total, present, fold, onFold }: LegendProps) {
   const { theme } = useSettings();
-  const total = classSelf.reduce((a, b) => a + b, 0);
   const shown = FRAME_CLASS_NAMES.filter((name) => name !== 'group' && (present.has(name) || fold.includes(name)));
   const toggle = (name: FrameClassName) => onFold(fold.includes(name) ? fold.filter((f) => f !== name) : [...fold, name]);
   return (
     <ul class="legend" aria-label={t('legend.label')}>
       {shown.map((name) => {
         const label = t(`class.${name}` as MessageKey);
-        const share = total > 0 ? formatShare(classSelf[FRAME_CLASS_NAMES.indexOf(name)] / total) : '';
+        const share = total > 0 ? formatShare(classValue[FRAME_CLASS_NAMES.indexOf(name)] / total) : '';
         const swatch = <i class="swatch" style={{ background: classColour(name, theme) }} />;
         const folded = fold.includes(name);
         return (
@@ -34,7 +34,7 @@ export function Legend({ classSelf, present, fold, onFold }: LegendProps) {
               </button>
             ) : (
               <span class="legend-item" title={t(`class.${name}.hint` as MessageKey)}>
-                {swatch} {label} {classSelf[FRAME_CLASS_NAMES.indexOf(name)] > 0 && <span class="faint">{share}</span>}
+                {swatch} {label} <span class="faint">{share}</span>
               </span>
             )}
           </li>

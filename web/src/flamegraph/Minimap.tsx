@@ -20,11 +20,17 @@ export function Minimap({ tree, palette, upward, range, onSpan }: MinimapProps) 
   useEffect(() => {
     const element = canvas.current;
     if (!element) return;
-    const draw = () => paintMinimap(element, tree, palette, upward);
-    const observer = new ResizeObserver(draw);
+    // In a task of its own: the graph itself comes first.
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const observer = new ResizeObserver(() => {
+      clearTimeout(timer);
+      timer = setTimeout(() => paintMinimap(element, tree, palette, upward), 0);
+    });
     observer.observe(element);
-    draw();
-    return () => observer.disconnect();
+    return () => {
+      observer.disconnect();
+      clearTimeout(timer);
+    };
   }, [tree, palette, upward]);
 
   const onPointerDown = (event: PointerEvent) => {
@@ -67,9 +73,12 @@ function paintMinimap(element: HTMLCanvasElement, tree: CallTree, palette: Palet
   const list = new DrawList();
   layout(tree.nodes, { x0: 0, x1: tree.nodes.total[0] }, element.clientWidth, list);
   const rowPx = Math.min(4, HEIGHT_PX / (list.maxRow + 1));
-  for (let i = 0; i < list.count; i++) {
-    const node = list.node[i];
-    ctx.fillStyle = node === MERGED ? palette.merged : palette.fills[palette.ofFrame[tree.nodes.frame[node]]];
+  const colourOf = (node: number) => (node === MERGED ? palette.fills.length : palette.ofFrame[tree.nodes.frame[node]]);
+  const byColour = Uint32Array.from({ length: list.count }, (_, i) => i).sort((a, b) => colourOf(list.node[a]) - colourOf(list.node[b]));
+  let colour = -1;
+  for (const i of byColour) {
+    const wanted = colourOf(list.node[i]);
+    if (wanted !== colour) ctx.fillStyle = palette.fills[(colour = wanted)] ?? palette.merged;
     const top = upward ? HEIGHT_PX - (list.row[i] + 1) * rowPx : list.row[i] * rowPx;
     ctx.fillRect(list.x[i], top, Math.max(list.width[i], 0.5), Math.max(rowPx - (rowPx > 2 ? 0.5 : 0), 0.4));
   }

@@ -19,7 +19,7 @@ export interface Hover {
 
 const GAP_PX = 16;
 
-export function Tooltip({ tree, hover, whole }: { tree: CallTree; hover: Hover; whole: number }) {
+export function Tooltip({ tree, hover, whole, inverted }: { tree: CallTree; hover: Hover; whole: number; inverted: boolean }) {
   const { theme } = useSettings();
   const element = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
@@ -50,10 +50,10 @@ export function Tooltip({ tree, hover, whole }: { tree: CallTree; hover: Hover; 
         </thead>
         <tbody>
           <MeasureRow label={t('measure.total')} measure={facts.total} />
-          <MeasureRow label={t('measure.self')} measure={facts.self} />
+          {!inverted && <MeasureRow label={t('measure.self')} measure={facts.self} />}
         </tbody>
       </table>
-      {facts.ofCaller !== null && <div class="tooltip-note">{t('measure.ofCaller', { share: formatShare(facts.ofCaller) })}</div>}
+      {facts.ofCaller !== null && !inverted && <div class="tooltip-note">{t('measure.ofCaller', { share: formatShare(facts.ofCaller) })}</div>}
       {facts.notes.map((note) => (
         <div class="tooltip-note" key={note}>{note}</div>
       ))}

@@ -10,7 +10,7 @@ const ZOOM_MS = 140;
 const MIN_SPAN = 1e-9;
 
 export class FlameEngine {
-  readonly levels: Levels;
+  private index: Levels | null = null;
   private readonly list = new DrawList();
   private readonly ctx: CanvasRenderingContext2D;
   private readonly scene: Scene;
@@ -31,12 +31,16 @@ export class FlameEngine {
     if (!ctx) throw new Error('this browser has no 2D canvas');
     this.ctx = ctx;
     ctx.font = FONT;
-    this.levels = buildLevels(tree.nodes);
     this.shown = this.target = { x0: 0, x1: tree.nodes.total[0] };
     this.scene = {
       tree, palette, marked: null, zoomDepth: 0, scrollTop: 0, widthPx: 0, heightPx: 0, graphPx: 0, upward: false,
       charPx: ctx.measureText('0123456789').width / 10, focus: -1,
     };
+  }
+
+  /** Built when a pointer or a key first asks for it. */
+  get levels(): Levels {
+    return (this.index ??= buildLevels(this.tree.nodes));
   }
 
   dispose(): void {

@@ -1,4 +1,5 @@
 /** Draws a `DrawList` on a 2D canvas: one pass per colour, then the texts that fit. */
+import { t } from '../i18n';
 import type { CallTree } from '../model/call-tree';
 import { MERGED, type DrawList } from './layout';
 import type { Palette } from './palette';
@@ -122,7 +123,7 @@ function paintTexts(ctx: CanvasRenderingContext2D, list: DrawList, scene: Scene,
 }
 
 export function frameLabel(tree: CallTree, frame: number, node: number): string {
-  return node === 0 && tree.frames.name[frame] === '' ? 'all' : tree.frames.name[frame];
+  return node === 0 && tree.frames.name[frame] === '' ? t('flame.all') : tree.frames.name[frame];
 }
 
 /** The part of a name that fits; wide characters count twice. */

@@ -52,8 +52,9 @@ export function search(tree: CallTree, query: SearchQuery): SearchResult | null 
   if (!pattern) return null;
   const frames = matchFrames(tree.frames, pattern);
   const functions = new Uint8Array(tree.frames.fnCount);
-  for (let i = 0; i < tree.frames.count; i++) if (frames[i]) functions[tree.frames.fn[i]] = 1;
   const { nodes } = tree;
+  // A folded tree shares the table of all frames: only those it shows count.
+  for (let i = 0; i < nodes.count; i++) if (frames[nodes.frame[i]]) functions[tree.frames.fn[nodes.frame[i]]] = 1;
   const hits: number[] = [];
   let matched = 0;
   for (let i = 0; i < nodes.count; ) {

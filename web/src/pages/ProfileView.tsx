@@ -76,7 +76,7 @@ export function ProfileView({ analysis, bytes, view, onView, actions }: ProfileV
     <section class="profile" aria-label={t('profile.label')}>
       <Toolbar view={view} onView={onView} searched={searched} searchError={searchError} total={tree.nodes.total[0]} searchBox={searchBox} onHelp={onHelp} actions={actions} selectedName={view.fn?.name ?? null} />
       <div class="subbar">
-        <Legend classSelf={opened.classSelf} present={present} fold={view.fold} onFold={(fold) => onView({ fold, zoom: null, span: null })} />
+        <Legend classValue={opened.classValue} total={tree.nodes.total[0]} present={present} fold={view.fold} onFold={(fold) => onView({ fold, zoom: null, span: null })} />
         {view.layout !== 'table' && view.layout !== 'callers' && <Breadcrumb tree={tree} zoomNode={zoomNode} free={view.span !== null} onZoom={onZoom} />}
       </div>
       <ErrorBoundary>

@@ -43,7 +43,7 @@ export function SandwichView({ analysis, tree, fn, colour, marked, onFunction, o
   const total = measure(tree, callers.nodes.total[0], whole);
   const self = measure(tree, callees.nodes.self[0], whole);
   const half = (kind: 'callers' | 'callees', part: CallTree) => (
-    <HalfView key={`${kind}-${fn}`} tree={part} whole={whole} upward={kind === 'callers'} label={t(`callers.${kind}`)} {...{ colour, marked, onFunction, onSearch, onHelp }} />
+    <HalfView key={`${kind}-${fn}`} tree={part} whole={whole} upward={kind === 'callers'} inverted={kind === 'callers'} label={t(`callers.${kind}`)} {...{ colour, marked, onFunction, onSearch, onHelp }} />
   );
   return (
     <div class="sandwich">
@@ -66,6 +66,7 @@ interface HalfViewProps extends Pick<SandwichViewProps, 'colour' | 'marked' | 'o
   tree: CallTree;
   whole: number;
   upward: boolean;
+  inverted: boolean;
   label: string;
 }
 

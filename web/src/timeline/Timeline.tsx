@@ -8,7 +8,7 @@ import { t } from '../i18n';
 import { formatClock, formatCores } from '../model/format';
 import { seriesColours, stack } from './stack';
 
-const HEIGHT_PX = 132;
+const HEIGHT_PX = 126;
 
 interface TimelineProps {
   data: TimelineData;
@@ -120,7 +120,7 @@ function options(width: number, colours: string[], css: (name: string) => string
     cursor: { drag: { x: true, y: false, setScale: false }, y: false, points: { show: single, size: 6 } },
     scales: { x: { time: true }, y: { range: (_u, _min, max) => [0, Math.max(max * 1.08, 0.01)] } },
     axes: [
-      { ...axis, size: 26, space: 80, values: (_u, ticks) => ticks.map((s, i) => axisTime(s, ticks[i + 1] ?? ticks[i - 1])) },
+      { ...axis, size: 22, gap: 4, space: 80, values: (_u, ticks) => ticks.map((s, i) => axisTime(s, ticks[i + 1] ?? ticks[i - 1])) },
       { ...axis, size: 44, space: 32, values: (_u, ticks) => ticks.map((v) => formatCores(v)) },
     ],
     series: [

@@ -2,7 +2,7 @@
 import { decodeTree } from '../model/decode';
 import type { CallTree } from '../model/call-tree';
 import { foldTree } from '../model/fold';
-import { FRAME_CLASS_NAMES, frameClasses, type FrameClassName } from '../model/frame-class';
+import { FRAME_CLASS_NAMES, FrameClass, frameClasses, type FrameClassName } from '../model/frame-class';
 import { functionTable, type FunctionTable } from '../model/functions';
 import { sandwich, type Sandwich } from '../model/sandwich';
 import { search, type SearchQuery, type SearchResult } from '../model/search';
@@ -17,8 +17,8 @@ export interface Analysis {
 
 export interface OpenedTree {
   tree: CallTree;
-  /** Self value of each frame class before folding: what the legend shows. */
-  classSelf: Float64Array;
+  /** Before folding, for the legend: what each class burns itself; for truncated stacks, what they weigh. */
+  classValue: Float64Array;
 }
 
 export class LocalAnalysis implements Analysis {
@@ -32,7 +32,7 @@ export class LocalAnalysis implements Analysis {
       this.bytes = bytes;
     }
     this.view = foldTree(this.base, fold);
-    return { tree: this.view, classSelf: classSelf(this.base) };
+    return { tree: this.view, classValue: classValue(this.base) };
   }
 
   async functions(): Promise<FunctionTable> {
@@ -53,10 +53,13 @@ export class LocalAnalysis implements Analysis {
   }
 }
 
-function classSelf(tree: CallTree): Float64Array {
+function classValue(tree: CallTree): Float64Array {
   const { nodes, frames } = tree;
   const classes = frameClasses(frames);
   const out = new Float64Array(FRAME_CLASS_NAMES.length);
-  for (let i = 0; i < nodes.count; i++) out[classes[nodes.frame[i]]] += nodes.self[i];
+  for (let i = 0; i < nodes.count; i++) {
+    const name = classes[nodes.frame[i]];
+    out[name] += name === FrameClass.truncated ? nodes.total[i] : nodes.self[i];
+  }
   return out;
 }
