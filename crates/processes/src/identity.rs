@@ -1,12 +1,11 @@
 //! Who a process is, in one value: what labels its samples.
 
-use std::path::PathBuf;
-
 use serde::Serialize;
 
 use crate::container::{self, Container};
 use crate::host::Host;
-use crate::service::{self, Facts, Rules, Service};
+use crate::process::{Executable, WantedVariables};
+use crate::service::{self, Facts, Rules, Service, Source};
 use crate::systemd::Unit;
 use crate::{Error, Pid, ProcFs, Process, ProcessDir};
 
@@ -26,7 +25,7 @@ pub struct Identity {
     pub host: String,
     /// File name of the executable; the name of a kernel thread.
     pub executable: String,
-    pub executable_path: Option<PathBuf>,
+    pub executable_path: Option<String>,
     /// The program and its script. Never other arguments: they may hold secrets.
     pub command: String,
     pub is_kernel_thread: bool,
@@ -39,7 +38,7 @@ pub struct Identity {
 pub struct Identifier {
     proc_fs: ProcFs,
     rules: Rules,
-    wanted: crate::process::WantedVariables,
+    wanted: WantedVariables,
     host_name: String,
 }
 
@@ -86,13 +85,11 @@ impl Identifier {
             },
             &self.rules,
         );
-        let executable = process
-            .executable
-            .as_ref()
-            .map_or_else(|| process.stat.comm.clone(), crate::process::Executable::base_name);
+        let executable = process.executable.as_ref().map(Executable::base_name);
+        let executable = shown(executable.as_deref().unwrap_or(&process.stat.comm));
         let command = match program.source {
-            service::Source::Script => format!("{executable} {}", program.name),
-            _ => program.name,
+            Source::Script => format!("{executable} {}", shown(&program.name)),
+            _ => shown(&program.name),
         };
         Identity {
             pid: process.pid,
@@ -102,12 +99,20 @@ impl Identifier {
             unit,
             host: self.host_name.clone(),
             executable,
-            executable_path: process.executable.as_ref().map(|exe| exe.path.clone()),
+            executable_path: process
+                .executable
+                .as_ref()
+                .map(|executable| executable.path.to_string_lossy().into_owned()),
             command,
             is_kernel_thread: process.is_kernel_thread(),
             is_self: process.pid.0 == std::process::id(),
         }
     }
+}
+
+/// A name that a process chose, fit to show.
+fn shown(name: &str) -> String {
+    service::clean(name).unwrap_or_else(|| "unnamed".to_owned())
 }
 
 /// The container and the unit: within the container if there is one.

@@ -14,5 +14,5 @@ mod segments;
 pub use fingerprint::Fingerprint;
 pub use headers::{ByteSource, ElfClass, ElfError, ElfHeaders, FileType, Machine};
 pub use notes::BuildId;
-pub use open::{ImageError, OpenImage, Origin, open};
+pub use open::{ImageError, OpenImage, Origin, open, open_of_gone};
 pub use segments::{LoadSegment, LoadSegments};

@@ -8,6 +8,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::fingerprint::Fingerprint;
 use super::headers::{ByteSource, ElfError, ElfHeaders};
+use super::notes::BuildId;
 use crate::maps::{Device, Mapping, MappingKind};
 use crate::regular::{Resolve, open_regular};
 use crate::{Error, ProcessDir};
@@ -61,7 +62,7 @@ impl OpenImage {
 
 /// Opens the file that is mapped as `mapping`. A path is believed only if its file has the device and
 /// inode that the mapping shows, or (they differ on overlayfs and btrfs) the same bytes as the
-/// mapped memory.
+/// mapped memory. Of a process that ends meanwhile, files that still have their path are found.
 pub fn open(process: &ProcessDir, mapping: &Mapping) -> Result<OpenImage, ImageError> {
     let Some(path) = mapping.path() else {
         return Err(ImageError::NotAFile(mapping.display_name()));
@@ -90,6 +91,30 @@ pub fn open(process: &ProcessDir, mapping: &Mapping) -> Result<OpenImage, ImageE
     Err(ImageError::Unreachable { name: mapping.display_name(), source: first_failure })
 }
 
+/// Opens the file that a process mapped which is gone by now, by its path as seen from our root. It is
+/// believed if its device and inode are those of the mapping, or its build id is `build_id` (which
+/// the kernel can tell with the event of the mapping).
+pub fn open_of_gone(
+    mapping: &Mapping,
+    build_id: Option<&BuildId>,
+) -> Result<OpenImage, ImageError> {
+    let Some(path) = mapping.path() else {
+        return Err(ImageError::NotAFile(mapping.display_name()));
+    };
+    let unreachable = |source| ImageError::Unreachable { name: mapping.display_name(), source };
+    let (file, length) =
+        open_regular(rustix::fs::CWD, path, Resolve::Anywhere).map_err(unreachable)?;
+    let image = OpenImage { file, length, origin: Origin::Path };
+    let is_same = has_device_and_inode(mapping, &image.file)
+        || build_id.is_some_and(|wanted| {
+            image.headers().is_ok_and(|headers| headers.build_id.as_ref() == Some(wanted))
+        });
+    if is_same {
+        return Ok(image);
+    }
+    Err(unreachable(io::Error::new(io::ErrorKind::NotFound, "another file has its path")))
+}
+
 /// `maps` shows a path relative to our root where that reaches the file, else to the root of its
 /// mount namespace; the process may have a root of its own within either.
 fn open_path(process: &ProcessDir, mapping: &Mapping, path: &Path) -> Option<(File, u64)> {
@@ -112,11 +137,14 @@ fn open_path(process: &ProcessDir, mapping: &Mapping, path: &Path) -> Option<(Fi
 }
 
 fn is_mapped_file(process: &ProcessDir, mapping: &Mapping, file: &File) -> bool {
+    has_device_and_inode(mapping, file) || has_mapped_bytes(process, mapping, file)
+}
+
+fn has_device_and_inode(mapping: &Mapping, file: &File) -> bool {
     let Ok(status) = rustix::fs::fstat(file) else { return false };
     let device =
         Device { major: rustix::fs::major(status.st_dev), minor: rustix::fs::minor(status.st_dev) };
     (device, status.st_ino) == (mapping.device, mapping.inode)
-        || has_mapped_bytes(process, mapping, file)
 }
 
 fn has_mapped_bytes(process: &ProcessDir, mapping: &Mapping, file: &File) -> bool {

@@ -97,7 +97,7 @@ pub fn decide(facts: &Facts<'_>, rules: &Rules) -> Service {
 }
 
 /// A name fit to show: one line, no control characters, not endless. `None` if nothing is left.
-fn clean(name: &str) -> Option<String> {
+pub(crate) fn clean(name: &str) -> Option<String> {
     let plain: String = name
         .chars()
         .map(|character| if character.is_control() { ' ' } else { character })

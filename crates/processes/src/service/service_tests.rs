@@ -5,6 +5,8 @@ use crate::process::{Cgroups, Cmdline, Environment, Executable, Stat, Status};
 
 const ID: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0";
 
+type Variables = &'static [(&'static str, &'static str)];
+
 /// A process of `/opt/shop/bin/shopd --port 80` on the host `web1`.
 fn process() -> Process {
     Process {
@@ -54,12 +56,12 @@ fn rule(matches: Match, service: &str) -> Rule {
 
 #[test]
 fn the_first_rule_that_has_an_answer_counts() {
+    const POD_NAME: (&str, &str) = ("HOSTNAME", "shop-api-5d4f8c7b9-x2k4q");
     use Source::{Declared, Executable, Unit, Workload};
     let pod = format!("/kubepods/pod8dbc5577-d0e2-4706-8787-57d52c03ddf2/{ID}");
     let docker = format!("/system.slice/docker-{ID}.scope");
     let unit = "/system.slice/shop.service";
-    let pod_name = ("HOSTNAME", "shop-api-5d4f8c7b9-x2k4q");
-    let table: &[(&str, &[(&str, &str)], &str, Source)] = &[
+    let table: &[(&str, Variables, &str, Source)] = &[
         ("/", &[], "shopd", Executable),
         (unit, &[], "shop", Unit),
         ("/user.slice/user-1.slice/session-3.scope", &[], "shopd", Executable),
@@ -70,8 +72,8 @@ fn the_first_rule_that_has_an_answer_counts() {
         (unit, &[("name", "pm2 app"), ("pm_id", "0")], "pm2 app", Declared),
         (unit, &[("name", "something else")], "shop", Unit),
         (unit, &[("HOSTNAME", "web1")], "shop", Unit),
-        (&pod, &[pod_name], "shop-api", Workload),
-        (&pod, &[pod_name, ("DD_SERVICE", "dd")], "dd", Declared),
+        (&pod, &[POD_NAME], "shop-api", Workload),
+        (&pod, &[POD_NAME, ("DD_SERVICE", "dd")], "dd", Declared),
         (&pod, &[("HOSTNAME", "web1")], "shopd", Executable),
         (&docker, &[("HOSTNAME", "0f1e2d3c4b5a")], "shopd", Executable),
         (&docker, &[("HOSTNAME", "db-main")], "db-main", Workload),
@@ -178,7 +180,7 @@ fn a_rule_that_is_wrong_is_refused_with_its_number() {
 
 #[test]
 fn a_version_is_what_the_service_tells() {
-    let table: &[(&[(&str, &str)], &[&str], Option<&str>)] = &[
+    let table: &[(Variables, &[&str], Option<&str>)] = &[
         (&[], &["/opt/shop/bin/shopd"], None),
         (&[("DD_VERSION", "7")], &["shopd"], Some("7")),
         (

@@ -1,0 +1,220 @@
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::process::Command;
+
+use infrared_processes::image::{ElfHeaders, ImageError, OpenImage, Origin, open, open_of_gone};
+use infrared_processes::maps::{MapLimits, Mapping, MappingKind};
+use infrared_processes::process::WantedVariables;
+use infrared_processes::{Pid, ProcFs, Process};
+use rustix::fs::MemfdFlags;
+use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+
+use crate::child::{Cat, cat_path, copy_of_cat, root_for_cat};
+
+/// Takes from this thread the right to follow `map_files`, so that paths must do.
+fn without_map_files() {
+    let mut sets = capabilities(None).unwrap();
+    sets.effective -= CapabilitySet::CHECKPOINT_RESTORE | CapabilitySet::SYS_ADMIN;
+    set_capabilities(None, sets).unwrap();
+}
+
+fn headers_of(path: &Path) -> ElfHeaders {
+    ElfHeaders::read(&File::open(path).unwrap()).unwrap()
+}
+
+#[track_caller]
+fn assert_is_cat(image: &OpenImage, origin: Origin) {
+    assert_eq!(image.origin, origin);
+    assert_eq!(image.headers().unwrap(), headers_of(&cat_path()));
+    assert_eq!(image.length, std::fs::metadata(cat_path()).unwrap().len());
+}
+
+#[test]
+fn every_mapped_file_of_a_process_is_reached() {
+    let cat = Cat::start(&mut Command::new("cat"));
+    let files = cat.files();
+    assert!(files.len() >= 3, "cat, libc and the loader: {files:?}");
+    for mapping in files {
+        let image = open(&cat.dir, &mapping).unwrap();
+        assert_eq!(image.origin, Origin::MapFiles);
+        assert_eq!(image.headers().unwrap(), headers_of(mapping.path().unwrap()));
+    }
+}
+
+#[test]
+fn a_deleted_program_is_reached() {
+    let (_directory, copy) = copy_of_cat("deleted");
+    let cat = Cat::start(&mut Command::new(&copy));
+    std::fs::remove_file(&copy).unwrap();
+    let mapping = cat.mapping("/deleted");
+    assert_eq!(mapping.kind, MappingKind::DeletedFile);
+    assert!(cat.dir.executable().unwrap().unwrap().is_deleted);
+    assert_is_cat(&open(&cat.dir, &mapping).unwrap(), Origin::MapFiles);
+    without_map_files();
+    assert_is_cat(&open(&cat.dir, &mapping).unwrap(), Origin::Exe);
+}
+
+#[test]
+fn a_program_that_was_replaced_is_not_mistaken_for_its_successor() {
+    let (directory, copy) = copy_of_cat("upgraded");
+    let cat = Cat::start(&mut Command::new(&copy));
+    let before = cat.mapping("/upgraded");
+    let successor = directory.path().join("new");
+    std::fs::copy("/bin/sh", &successor).unwrap();
+    std::fs::rename(&successor, &copy).unwrap();
+    assert_is_cat(&open(&cat.dir, &before).unwrap(), Origin::MapFiles);
+    without_map_files();
+    // the mapping as it was read before the upgrade still looks like a file
+    assert_eq!(before.kind, MappingKind::File);
+    assert_is_cat(&open(&cat.dir, &before).unwrap(), Origin::Exe);
+}
+
+#[test]
+fn a_copy_of_the_same_code_is_as_good_as_the_file() {
+    let (directory, copy) = copy_of_cat("copied");
+    let cat = Cat::start(&mut Command::new(&copy));
+    let before = cat.mapping("/copied");
+    let successor = directory.path().join("new");
+    std::fs::copy(cat_path(), &successor).unwrap();
+    std::fs::rename(&successor, &copy).unwrap();
+    without_map_files();
+    // as on overlayfs and btrfs: another device and inode, the same bytes
+    assert_is_cat(&open(&cat.dir, &before).unwrap(), Origin::Path);
+}
+
+#[test]
+fn a_program_in_memory_is_reached() {
+    let memory = rustix::fs::memfd_create("in memory", MemfdFlags::CLOEXEC).unwrap();
+    std::io::copy(
+        &mut File::open(cat_path()).unwrap(),
+        &mut File::from(memory.try_clone().unwrap()),
+    )
+    .unwrap();
+    let path = format!("/proc/{}/fd/{}", std::process::id(), memory.as_raw_fd());
+    let cat = Cat::start(&mut Command::new(path));
+    drop(memory);
+    let mapping = cat.mapping("memfd:in memory");
+    assert_eq!(
+        (mapping.kind, mapping.display_name().as_str()),
+        (MappingKind::Memfd, "memfd:in memory")
+    );
+    assert_is_cat(&open(&cat.dir, &mapping).unwrap(), Origin::MapFiles);
+    without_map_files();
+    assert_is_cat(&open(&cat.dir, &mapping).unwrap(), Origin::Exe);
+}
+
+#[test]
+fn files_below_another_root_are_reached() {
+    let (root, program) = root_for_cat();
+    let mut command = Command::new("chroot");
+    let cat = Cat::start(command.arg(root.path()).arg(&program));
+    let files = cat.files();
+    let reach_all = |origin| {
+        for mapping in &files {
+            let image = open(&cat.dir, mapping).unwrap();
+            assert_eq!(image.origin, origin, "{mapping:?}");
+            assert_eq!(image.headers().unwrap(), headers_of(mapping.path().unwrap()));
+        }
+    };
+    assert!(files.iter().all(|mapping| mapping.path().unwrap().starts_with(root.path())));
+    assert_eq!(std::fs::read_link(cat.dir.root_path()).unwrap(), root.path());
+    reach_all(Origin::MapFiles);
+    without_map_files();
+    reach_all(Origin::Path);
+}
+
+#[test]
+fn files_of_another_mount_namespace_are_reached() {
+    let hidden = tempfile::tempdir().unwrap();
+    let script = "mount -t tmpfs none \"$1\" && cp \"$2\" \"$1/hidden\" && exec \"$1/hidden\"";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--", "sh", "-c", script, "sh"]).arg(hidden.path()).arg(cat_path());
+    let cat = Cat::start(&mut command);
+    let mapping = cat.mapping("/hidden");
+    let path = mapping.path().unwrap();
+    assert!(!path.exists(), "the file system is mounted for the child alone");
+    let own = ProcFs::system().process(Pid(std::process::id())).unwrap();
+    assert_ne!(cat.dir.namespaces().unwrap().mount, own.namespaces().unwrap().mount);
+    assert_eq!(cat.dir.namespaces().unwrap().pid, own.namespaces().unwrap().pid);
+    assert_is_cat(&open(&cat.dir, &mapping).unwrap(), Origin::MapFiles);
+    without_map_files();
+    assert_is_cat(&open(&cat.dir, &mapping).unwrap(), Origin::Path);
+}
+
+#[test]
+fn what_cannot_be_reached_says_so() {
+    let cat = Cat::start(&mut Command::new("cat"));
+    let libc = cat.files().into_iter().find(|mapping| mapping.display_name().starts_with("libc"));
+    let mut mapping: Mapping = libc.unwrap();
+    without_map_files();
+    mapping.name = (*b"/no/such/library").into();
+    let error = open(&cat.dir, &mapping).unwrap_err();
+    assert!(matches!(error, ImageError::Unreachable { .. }));
+    assert!(error.to_string().starts_with("the file mapped as library cannot be reached: "));
+    // neither a device nor a pipe is opened, whatever a path says
+    for special in ["/dev/null", "/dev/tty", "/tmp"] {
+        mapping.name = special.as_bytes().into();
+        assert!(matches!(open(&cat.dir, &mapping).unwrap_err(), ImageError::Unreachable { .. }));
+    }
+    mapping.kind = MappingKind::Anonymous;
+    assert!(matches!(open(&cat.dir, &mapping).unwrap_err(), ImageError::NotAFile(_)));
+}
+
+#[test]
+fn the_files_of_a_process_that_ended_are_reached_while_they_are_there() {
+    let (directory, copy) = copy_of_cat("brief");
+    let cat = Cat::start(&mut Command::new(&copy));
+    let mut mapping = cat.mapping("/brief");
+    let dir = cat.end();
+    assert_is_cat(&open(&dir, &mapping).unwrap(), Origin::Path);
+    assert_is_cat(&open_of_gone(&mapping, None).unwrap(), Origin::Path);
+
+    let successor = directory.path().join("new");
+    std::fs::copy(cat_path(), &successor).unwrap();
+    std::fs::rename(&successor, &copy).unwrap();
+    let build_id = headers_of(&cat_path()).build_id.unwrap();
+    let other = headers_of(Path::new("/bin/sh")).build_id.unwrap();
+    assert_is_cat(&open_of_gone(&mapping, Some(&build_id)).unwrap(), Origin::Path);
+    for wrong in [None, Some(&other)] {
+        let error = open_of_gone(&mapping, wrong).unwrap_err().to_string();
+        assert_eq!(error, "the file mapped as brief cannot be reached: another file has its path");
+    }
+    assert!(
+        matches!(open(&dir, &mapping).unwrap_err(), ImageError::Process(error) if error.is_gone())
+    );
+    mapping.kind = MappingKind::Anonymous;
+    assert!(matches!(open_of_gone(&mapping, None).unwrap_err(), ImageError::NotAFile(_)));
+}
+
+#[test]
+fn a_process_that_ended_is_gone() {
+    let dir = Cat::start(&mut Command::new("cat")).end();
+    assert!(dir.executable_mappings(MapLimits::default()).unwrap_err().is_gone());
+    assert!(dir.cpu_time().unwrap_err().is_gone());
+    assert!(Process::read(&dir, &WantedVariables::default()).unwrap_err().is_gone());
+    assert!(dir.threads(10).unwrap_err().is_gone());
+    assert!(dir.namespaces().unwrap_err().is_gone());
+    assert!(dir.read_memory(0x1000, &mut [0]).unwrap_err().is_gone());
+}
+
+/// `AT_ENTRY` and `AT_BASE` of getauxval(3): where the kernel put the program's entry and the loader.
+#[test]
+fn the_bias_leads_from_stated_to_runtime_addresses() {
+    let cat = Cat::start(&mut Command::new("cat"));
+    let auxiliary = std::fs::read(cat.dir.path().join("auxv")).unwrap();
+    let words: Vec<u64> = auxiliary
+        .chunks_exact(8)
+        .map(|word| u64::from_le_bytes(word.try_into().unwrap()))
+        .collect();
+    let value = |kind| words.chunks_exact(2).find(|pair| pair[0] == kind).unwrap()[1];
+    let bias_and_entry = |mapping: &Mapping| {
+        let headers = open(&cat.dir, mapping).unwrap().headers().unwrap();
+        (headers.segments.svma_bias(mapping).unwrap(), headers.entry_svma)
+    };
+    let (bias, entry_svma) = bias_and_entry(&cat.mapping("/cat"));
+    assert_eq!(bias.wrapping_add(entry_svma), value(9));
+    let files = cat.files();
+    let loader = files.iter().find(|mapping| mapping.display_name().starts_with("ld-")).unwrap();
+    assert_eq!(bias_and_entry(loader).0, value(7));
+}
