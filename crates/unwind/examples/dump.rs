@@ -31,6 +31,9 @@ fn main() {
                     table.rules.len(),
                     table.pages.len(),
                 );
+                if let Some(go) = &table.go {
+                    println!("    {go:x?}");
+                }
                 if rows {
                     print_rows(&table);
                 }

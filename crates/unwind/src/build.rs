@@ -9,6 +9,7 @@ use object::ReadRef;
 use crate::arch::Machine;
 use crate::cfi::{Bytes, CfiSection};
 use crate::error::Error;
+use crate::go::{self, GoCode};
 use crate::image::Image;
 use crate::intern::RuleSet;
 use crate::pages::PageBuilder;
@@ -42,6 +43,8 @@ pub fn build<'d, R: ReadRef<'d>>(data: R, options: &Options) -> Result<CompactTa
     let image = Image::open(data, options.max_section_bytes)?;
     let eh_frame = eh_frame(&image)?;
     let debug_frame = image.section_data(".debug_frame")?;
+    let go_table = go::table_bytes(&image)?;
+    let go = go_table.as_ref().and_then(|table| GoCode::open(&image, table));
     let registers = image.machine.registers();
     let mut eh_frame = eh_frame.as_ref().map(|(data, bases)| {
         CfiSection::new(EhFrame::new(data, LittleEndian), bases.clone(), registers)
@@ -52,6 +55,11 @@ pub fn build<'d, R: ReadRef<'d>>(data: R, options: &Options) -> Result<CompactTa
 
     let mut stats = Stats::default();
     let mut pieces = Pieces::default();
+    if let Some(go) = &go {
+        let spans = go.list();
+        stats.go_functions = spans.len() as u64;
+        pieces.add_layer(Source::Go, spans, &image.code);
+    }
     if let Some(section) = &mut eh_frame {
         add_cfi(section, Source::EhFrame, &image.code, &mut pieces, &mut stats);
     }
@@ -66,10 +74,13 @@ pub fn build<'d, R: ReadRef<'d>>(data: R, options: &Options) -> Result<CompactTa
         match piece.source {
             Source::EhFrame => rows.write_cfi(piece, eh_frame.as_mut())?,
             Source::DebugFrame => rows.write_cfi(piece, debug_frame.as_mut())?,
-            Source::Go | Source::Code => {}
+            Source::Go => rows.write_go(piece, &image, go.as_ref())?,
+            Source::Code => {}
         }
     }
-    rows.finish()
+    let mut table = rows.finish()?;
+    table.go = go.and_then(|go| go.info(&image));
+    Ok(table)
 }
 
 type EhFrameData<'d> = (Cow<'d, [u8]>, BaseAddresses);
@@ -168,6 +179,24 @@ impl RowWriter {
                     self.rules.id(translation.rule)
                 }
             };
+            self.stats.unsupported_rows += u64::from(self.rules.is_unsupported(id));
+            self.pages.set(svma.max(piece.start), id)
+        })
+    }
+
+    fn write_go<'d, R: ReadRef<'d>>(
+        &mut self,
+        piece: &Piece,
+        image: &Image<'d, R>,
+        go: Option<&GoCode<'_>>,
+    ) -> Result<(), Error> {
+        let Some(go) = go else { return Ok(()) };
+        go.rows(image, piece.key, |svma, rule| {
+            if svma >= piece.end() {
+                return Ok(());
+            }
+            self.stats.raw_rows += 1;
+            let id = self.rules.id(rule);
             self.stats.unsupported_rows += u64::from(self.rules.is_unsupported(id));
             self.pages.set(svma.max(piece.start), id)
         })

@@ -18,6 +18,6 @@ mod table;
 
 pub use build::{Options, build};
 pub use error::Error;
-pub use go::GoInfo;
+pub use go::{GoInfo, GoOffsets};
 pub use rule::{MAX_RULES, Rule, RuleKind, Slot};
 pub use table::{CompactTable, PAGE_SHIFT, Page, Row, RuleId, Stats, lookup};

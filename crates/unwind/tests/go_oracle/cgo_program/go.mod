@@ -1,0 +1,3 @@
+module cgo_program
+
+go 1.21
