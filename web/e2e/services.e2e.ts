@@ -68,6 +68,21 @@ describe('the connection', () => {
   });
 });
 
+describe('an idle page', () => {
+  test('notices that the server is gone, and catches up when it is back', async () => {
+    h.allow(/ERR_|Failed to load/);
+    await h.open('/');
+    await eventually(() => h.mock.streams.size).toBe(1);
+    h.mock.broken = true;
+    for (const stream of h.mock.streams) stream.destroy();
+    await eventually(() => h.page.locator('.banner').count()).toBe(1);
+    const before = h.asked('/services');
+    h.mock.broken = false;
+    await eventually(() => h.page.locator('.banner').count()).toBe(0);
+    await eventually(() => h.asked('/services')).toBeGreaterThan(before);
+  });
+});
+
 describe('settings', () => {
   test('theme and language change at once and are kept', async () => {
     await h.open('/');

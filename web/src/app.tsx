@@ -1,5 +1,5 @@
 /** The frame around the pages: header, banner, the page of the link. */
-import { useMemo } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 import { api } from './api/client';
 import { useLive } from './api/use-live';
 import { useQuery } from './api/use-query';
@@ -9,6 +9,7 @@ import { Header } from './components/Header';
 import { Warnings } from './components/Warnings';
 import { SettingsContext, useSettingsState } from './components/settings';
 import { useAppState } from './components/use-app-state';
+import { t } from './i18n';
 import { isLive } from './model/time-range';
 import { ServicePage } from './pages/ServicePage';
 import { ServicesPage } from './pages/ServicesPage';
@@ -22,6 +23,9 @@ export function App() {
   const tick = useLive(live);
   const status = useQuery('status', 'status', tick, api.status);
   const analysis = useMemo(() => new WorkerAnalysis(), []);
+  useEffect(() => {
+    document.title = state.page === 'service' ? `${state.service ?? t('services.total')} · Infrared` : 'Infrared';
+  }, [state.page, state.service, settings.language]);
   return (
     <SettingsContext.Provider value={settings}>
       <Header store={store} status={status.data} live={live} />

@@ -1,6 +1,6 @@
 /** Counts up whenever the server stored new data. Quiet while the tab is hidden; catches up when it is shown again. */
 import { useEffect, useState } from 'preact/hooks';
-import { backoffMs } from './connection';
+import { backoffMs, connection } from './connection';
 import { eventsUrl } from './client';
 
 /** Windows may come every second when a server is new; more often than this nothing is loaded again. */
@@ -26,6 +26,7 @@ class WindowStream {
   private source: EventSource | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private attempt = 0;
+  private stopRetry: (() => void) | null = null;
   private lastMs = 0;
   private pending: ReturnType<typeof setTimeout> | undefined;
 
@@ -35,13 +36,23 @@ class WindowStream {
     this.pause();
     const source = new EventSource(eventsUrl);
     this.source = source;
-    source.addEventListener('open', () => (this.attempt = 0));
+    source.addEventListener('open', () => {
+      if (this.attempt === 0) return;
+      this.attempt = 0;
+      connection.succeeded();
+      this.announce();
+    });
     source.addEventListener('window', () => this.announce());
     source.addEventListener('error', () => {
       // The browser's own retry has no backoff: close, and come back later.
       source.close();
       clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.open(), backoffMs(this.attempt++));
+      const wait = backoffMs(this.attempt++);
+      connection.failed('unreachable', Date.now() + wait);
+      this.timer = setTimeout(() => this.open(), wait);
+    });
+    this.stopRetry = connection.onRetry(() => {
+      if (this.attempt > 0) this.open();
     });
   }
 
@@ -49,6 +60,8 @@ class WindowStream {
     clearTimeout(this.timer);
     clearTimeout(this.pending);
     this.pending = undefined;
+    this.stopRetry?.();
+    this.stopRetry = null;
     this.source?.close();
     this.source = null;
   }

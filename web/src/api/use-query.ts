@@ -8,11 +8,15 @@ export interface Query<T> {
   /** An error that another try does not mend. */
   error: ApiError | null;
   loading: boolean;
+  /** The data answer an earlier question; those for the present one are on their way. */
+  stale: boolean;
 }
 
 interface Stored<T> {
   scope: string;
-  query: Query<T>;
+  /** Key that the data are for. */
+  key: string | null;
+  query: Omit<Query<T>, 'stale'>;
 }
 
 const EMPTY = { data: null, error: null, loading: true };
@@ -23,20 +27,19 @@ const EMPTY = { data: null, error: null, loading: true };
  * @param refresh loads again under the same key when it changes
  */
 export function useQuery<T>(key: string | null, scope: string, refresh: number, load: (signal: AbortSignal) => Promise<T>): Query<T> {
-  const [stored, setStored] = useState<Stored<T>>({ scope, query: EMPTY });
+  const [stored, setStored] = useState<Stored<T>>({ scope, key: null, query: EMPTY });
   const loader = useRef(load);
   loader.current = load;
   useEffect(() => {
     if (key === null) return;
-    const update = (change: (old: Query<T>) => Query<T>) =>
-      setStored((old) => ({ scope, query: change(old.scope === scope ? old.query : EMPTY) }));
-    update((old) => ({ ...old, loading: true }));
+    setStored((old) => (old.scope === scope ? { ...old, query: { ...old.query, loading: true } } : { scope, key: null, query: EMPTY }));
     return keepTrying((signal) => loader.current(signal), {
-      done: (data) => update(() => ({ data, error: null, loading: false })),
-      refused: (error) => update(() => ({ data: null, error, loading: false })),
+      done: (data) => setStored({ scope, key, query: { data, error: null, loading: false } }),
+      refused: (error) => setStored({ scope, key, query: { data: null, error, loading: false } }),
     });
   }, [key, scope, refresh]);
-  return stored.scope === scope ? stored.query : EMPTY;
+  const query = stored.scope === scope ? stored.query : EMPTY;
+  return { ...query, stale: query.data !== null && stored.key !== key };
 }
 
 interface Outcome<T> {

@@ -11,6 +11,7 @@ import type { SortColumn, ViewState } from '../model/url-state';
 import { useSettings } from './settings';
 
 const ROW_PX = 28;
+const HEAD_PX = 30;
 const OVERSCAN = 12;
 
 interface FunctionTableProps {
@@ -49,6 +50,7 @@ export function FunctionTableView(props: FunctionTableProps) {
   const at = Math.min(cursor, Math.max(0, rows.length - 1));
 
   const onKeyDown = (event: KeyboardEvent) => {
+    if (event.target !== event.currentTarget) return;
     const page = Math.max(1, Math.floor(view.height / ROW_PX) - 1);
     const moves: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -rows.length, End: rows.length };
     if (event.key in moves) {
@@ -56,7 +58,7 @@ export function FunctionTableView(props: FunctionTableProps) {
       setCursor(next);
       const element = body.current;
       if (element && next * ROW_PX < element.scrollTop) element.scrollTop = next * ROW_PX;
-      else if (element && (next + 1) * ROW_PX > element.scrollTop + element.clientHeight) element.scrollTop = (next + 1) * ROW_PX - element.clientHeight;
+      else if (element && HEAD_PX + (next + 1) * ROW_PX > element.scrollTop + element.clientHeight) element.scrollTop = HEAD_PX + (next + 1) * ROW_PX - element.clientHeight;
     } else if (event.key === 'Enter' && rows.length > 0) props.onOpen(table.fn[rows[at]]);
     else if (event.key === ' ' && rows.length > 0) props.onSelect(table.fn[rows[at]]);
     else return;
@@ -65,12 +67,12 @@ export function FunctionTableView(props: FunctionTableProps) {
   const whole = tree.nodes.total[0];
   return (
     <div class={`functions ${compact ? 'compact' : ''}`} role="table" aria-label={t('table.label')} aria-rowcount={rows.length + 1}>
-      <div class="functions-head" role="row">
-        {(['self', 'total', 'name', ...(compact ? [] : ['module'])] as SortColumn[]).map((column) => (
-          <SortHeader key={column} column={column} sort={sort} onSort={props.onSort} />
-        ))}
-      </div>
       <div class="functions-body" ref={body} tabIndex={0} role="rowgroup" aria-label={t('table.keys')} onKeyDown={onKeyDown}>
+        <div class="functions-head" role="row">
+          {(['self', 'total', 'name', ...(compact ? [] : ['module'])] as SortColumn[]).map((column) => (
+            <SortHeader key={column} column={column} sort={sort} onSort={props.onSort} />
+          ))}
+        </div>
         <div style={{ height: `${rows.length * ROW_PX}px`, position: 'relative' }}>
           {Array.from({ length: Math.max(0, last - first) }, (_, k) => {
             const i = first + k;
@@ -140,7 +142,7 @@ function Amount({ tree, value, whole, compact, column }: { tree: CallTree; value
   const m = measure(tree, value, whole);
   return (
     <div role="cell" class={`amount ${column}`} title={m.interval ? t('measure.intervalOf', { interval: formatInterval(m.interval) }) : undefined}>
-      <span class="amount-bar" style={{ width: `${(m.share * 100).toFixed(2)}%` }} />
+      <span class="amount-track"><span class="amount-bar" style={{ width: `${(m.share * 100).toFixed(2)}%` }} /></span>
       <span class="amount-share">{formatShare(m.share)}</span>
       {!compact && <span class="amount-value faint">{formatMeasure(m)}</span>}
     </div>

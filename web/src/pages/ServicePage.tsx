@@ -53,7 +53,7 @@ export function ServicePage({ store, tick, analysis, status }: ServicePageProps)
         <Filters labels={labels.data?.labels ?? []} chosen={state.labels} onChange={(next) => change({ labels: next })} />
         <SplitBy labels={labels.data?.labels ?? []} by={state.by} onBy={(by) => change({ by }, { replace: true })} />
       </div>
-      <div class="card">
+      <div class={`card ${timeline.stale ? 'busy' : ''}`} aria-busy={timeline.stale}>
         {timeline.error ? (
           <EmptyState title={t('error.query')} text={timeline.error.message} />
         ) : timeline.data && timeline.data.series.length > 0 ? (
@@ -71,7 +71,7 @@ export function ServicePage({ store, tick, analysis, status }: ServicePageProps)
           <ClearSelection state={state} store={store} />
         </EmptyState>
       ) : tree.data ? (
-        <div class="card profile-card">
+        <div class={`card profile-card ${tree.stale ? 'busy' : ''}`} aria-busy={tree.stale}>
           <ProfileView
             analysis={analysis} bytes={tree.data} view={state.view} onView={changeView}
             actions={<><ExportMenu state={state} /><CopyLink state={state} /></>}

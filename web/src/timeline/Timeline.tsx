@@ -115,13 +115,13 @@ function options(width: number, colours: string[], css: (name: string) => string
   return {
     width,
     height: HEIGHT_PX,
-    padding: [8, 8, 0, 0],
+    padding: [8, 20, 0, 0],
     legend: { show: false },
     cursor: { drag: { x: true, y: false, setScale: false }, y: false, points: { show: single, size: 6 } },
     scales: { x: { time: true }, y: { range: (_u, _min, max) => [0, Math.max(max * 1.08, 0.01)] } },
     axes: [
       { ...axis, size: 22, gap: 4, space: 80, values: (_u, ticks) => ticks.map((s, i) => axisTime(s, ticks[i + 1] ?? ticks[i - 1])) },
-      { ...axis, size: 44, space: 32, values: (_u, ticks) => ticks.map((v) => formatCores(v)) },
+      { ...axis, size: 44, space: 32, values: (_u, ticks) => ticks.map((v) => String(Number(v.toFixed(3)))) },
     ],
     series: [
       {},
