@@ -6,6 +6,7 @@
 mod build;
 pub mod encode;
 mod from_profile;
+pub mod json;
 
 pub(crate) use build::ROOT;
 pub use build::{FrameRef, TreeBuilder};

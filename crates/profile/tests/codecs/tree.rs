@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use infrared_profile::tree::encode::{self, DecodeError, decode, encode};
+use infrared_profile::tree::json::TreeJson;
 use infrared_profile::tree::{CallTree, Flags, NodeKind, TreeBuilder, TreeOptions};
 use infrared_profile::{FrameKind, Profile, ValueType, frames, labels};
 use proptest::prelude::*;
@@ -158,6 +159,23 @@ proptest! {
         bytes[place] = byte;
         infrared_profile::fuzz_tree(&bytes);
     }
+}
+
+#[test]
+fn json_has_the_same_columns() {
+    let tree = by_service(&shop());
+    let json = serde_json::to_value(TreeJson(&tree)).unwrap();
+    let nodes = &json["nodes"];
+    assert_eq!(nodes["total"], serde_json::json!(tree.totals()));
+    assert_eq!(nodes["self"], serde_json::json!(tree.self_values()));
+    assert_eq!(nodes["children"], serde_json::json!([2, 2, 2, 1, 1, 0, 1, 1, 0, 1, 0, 1, 0]));
+    let frame = |node: usize| &json["frames"][nodes["frame"][node].as_u64().unwrap() as usize];
+    assert_eq!(frame(0), &serde_json::json!({"name": "", "kind": "group"}));
+    let next = serde_json::json!({
+        "name": "next", "kind": "native", "module": "/usr/bin/shop", "build_id": "c0ffee", "inlined": true,
+    });
+    assert_eq!(frame(4), &next);
+    assert_eq!((&json["total"], &json["value_type"]["kind"]), (&15.into(), &"samples".into()));
 }
 
 /// The bytes of `docs/tree-format.md`, section "Example".
