@@ -2,7 +2,7 @@
 
 use super::arguments::{Item, Items, Syntax};
 use super::program::{Language, Program, Run, base_name};
-use super::script::project_directory;
+use super::script::{is_nameless, project_directory};
 
 /// Tools of Ruby that find the application in their directory.
 const RUBY_TOOLS: &[&str] =
@@ -29,7 +29,7 @@ pub(super) fn program(language: Language, run: Run<'_>) -> Option<Program> {
                 return Some(Program::script(run.script_name(path)));
             }
             Item::Short(letter, _) if code.contains(letter) => return None,
-            Item::Plain("-") => return None,
+            Item::Plain(path) if is_nameless(path) => return None,
             Item::Plain("+o" | "+O") if language == Language::Shell => drop(items.next()),
             Item::Plain(word) if language == Language::Shell && word.starts_with('+') => {}
             Item::Plain(path) if language == Language::Ruby => {

@@ -2,7 +2,7 @@
 
 use super::arguments::{Item, Items, Syntax};
 use super::program::{Program, Run, base_name};
-use super::script::project_directory;
+use super::script::{is_nameless, project_directory};
 
 /// Options of node whose value may be the next argument (its manual page); most have `=`.
 const NODE: Syntax = Syntax::new(
@@ -56,9 +56,8 @@ pub(super) fn node(run: Run<'_>) -> Option<Program> {
     let mut title = None;
     while let Some(item) = items.next() {
         match item {
-            Item::Short('e' | 'p', _) | Item::Long("--eval" | "--print", _) | Item::Plain("-") => {
-                return title;
-            }
+            Item::Short('e' | 'p', _) | Item::Long("--eval" | "--print", _) => return title,
+            Item::Plain(path) if is_nameless(path) => return title,
             Item::Long("--title", Some(value)) if !value.is_empty() => {
                 title = Some(Program::script(value));
             }

@@ -172,11 +172,12 @@ pub(super) fn script_of(language: Language, run: Run<'_>) -> Option<Program> {
 
 /// The name under which the executable was started, if the kernel confirms it, otherwise that of its
 /// file: `redis-server` and not the `redis-check-rdb` that it is a link to, but not what a process
-/// made up.
+/// made up. A file in memory has a name by chance.
 fn executable_name<'a>(invocation: &Invocation<'a>) -> &'a str {
     let started_as = invocation.arguments.first().map(|first| program_word(first));
     let comm = invocation.comm;
-    match (invocation.executable, started_as) {
+    let file = invocation.executable.filter(|file| !file.starts_with("memfd:"));
+    match (file, started_as) {
         (Some(_), Some(name)) if !name.is_empty() && cut_to_comm(name) == comm => name,
         (Some(file), _) if !file.is_empty() => file,
         (_, Some(name)) if !name.is_empty() => name,

@@ -2,7 +2,7 @@
 
 use super::arguments::{Item, Items, Long, Syntax};
 use super::program::{Program, Run, base_name};
-use super::script::{project_directory, script_name};
+use super::script::{is_nameless, project_directory, script_name};
 
 /// Options of `python3` (its manual page).
 const PYTHON: Syntax = Syntax::new("cmQWX", &["--check-hash-based-pycs"]);
@@ -11,7 +11,8 @@ pub(super) fn program(run: Run<'_>) -> Option<Program> {
     let mut items = Items::new(run.arguments, PYTHON);
     while let Some(item) = items.next() {
         match item {
-            Item::Short('c', _) | Item::Plain("-") => return None,
+            Item::Short('c', _) => return None,
+            Item::Plain(path) if is_nameless(path) => return None,
             Item::Short('m', module) => return module_of(module?, items.rest(), run),
             Item::Plain(path) => {
                 let name = tool_name(base_name(path), items.rest(), run);

@@ -65,6 +65,11 @@ const GENERIC_DIRECTORIES: &[&str] = &[
     "www",
 ];
 
+/// Whether a script is read from standard input or another open file, which has no name.
+pub(super) fn is_nameless(path: &str) -> bool {
+    path == "-" || path.starts_with("/dev/") || path.starts_with("/proc/")
+}
+
 /// What to call the script at `path`: its file name, after the directory that names the project if
 /// the file's own name says nothing (`shop/main.py`).
 pub(super) fn script_name(path: &str, working_directory: Option<&Path>) -> String {
