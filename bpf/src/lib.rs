@@ -11,6 +11,7 @@
 mod arena;
 mod error;
 mod extents;
+pub mod features;
 mod host_unwinder;
 mod loader;
 mod perf;

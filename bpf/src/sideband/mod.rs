@@ -21,10 +21,16 @@ const RING_PAGES: usize = 128;
 /// Waiting bytes that wake a poller.
 const WAKE_BYTES: u32 = (RING_PAGES * 4096 / 2) as u32;
 
+/// A record can be on its way into its ring for this long after it took its time.
+const SETTLING_NS: u64 = 500_000;
+
 /// The rings of all CPUs.
 #[derive(Debug)]
 pub struct Sideband {
     rings: Vec<PerfRing>,
+    /// Records from after the horizon: another ring may still bring older ones.
+    held_back: Vec<SidebandRecord>,
+    horizon_ns: u64,
 }
 
 impl Sideband {
@@ -35,17 +41,26 @@ impl Sideband {
                 .map_err(|source| KernelError::Perf { source })?;
             rings.push(PerfRing::new(fd, RING_PAGES)?);
         }
-        Ok(Self { rings })
+        Ok(Self { rings, held_back: Vec::new(), horizon_ns: 0 })
     }
 
-    /// All waiting records in order of time.
+    /// All records up to a new horizon, in order of time: a fork on one CPU comes before the exec of the child on
+    /// another, however the rings were filled while they were read.
     pub fn drain(&mut self) -> Vec<SidebandRecord> {
-        let mut records = Vec::new();
+        let horizon_ns = monotonic_ns().saturating_sub(SETTLING_NS);
+        let mut records = std::mem::take(&mut self.held_back);
         for ring in &mut self.rings {
             ring.drain(|bytes| records.extend(decode::decode(bytes)));
         }
         records.sort_by_key(|record| record.time_ns);
+        self.held_back = records.split_off(records.partition_point(|record| record.time_ns <= horizon_ns));
+        self.horizon_ns = horizon_ns;
         records
+    }
+
+    /// Everything that happened up to this `CLOCK_MONOTONIC` time has been drained.
+    pub fn horizon_ns(&self) -> u64 {
+        self.horizon_ns
     }
 
     /// Descriptors that become readable when a ring is half full.
@@ -70,4 +85,9 @@ fn attributes() -> bindings::perf_event_attr {
     attr.set_watermark(1);
     attr.__bindgen_anon_2.wakeup_watermark = WAKE_BYTES;
     attr
+}
+
+fn monotonic_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }

@@ -53,6 +53,8 @@ struct State {
     window: Window,
     window_index: u64,
     host: HostUnwinder,
+    /// Records of a time whose process events are not all there yet.
+    early: Vec<Record>,
     unscanned: Vec<u32>,
     last_hotplug: Instant,
     samples_in_window: usize,
@@ -68,6 +70,7 @@ impl Driver {
             window: Window::open(monotonic_ns(), self.kernel.stats()),
             window_index: 0,
             host: HostUnwinder::default(),
+            early: Vec::new(),
             unscanned: self.procfs.list().unwrap_or_default().into_iter().map(|pid| pid.0).collect(),
             last_hotplug: Instant::now(),
             samples_in_window: 0,
@@ -79,12 +82,16 @@ impl Driver {
         }
         self.kernel.pause()?;
         self.turn(&mut state);
+        while !state.early.is_empty() {
+            std::thread::sleep(BUSY_TICK);
+            self.turn(&mut state);
+        }
         self.finish_deferred(&mut state);
         self.close_window(&mut state)
     }
 
     fn patience(&self, state: &State) -> Duration {
-        if self.images.is_busy() || !state.unscanned.is_empty() {
+        if self.images.is_busy() || !state.unscanned.is_empty() || !state.early.is_empty() {
             return BUSY_TICK;
         }
         let length = self.pace.window(state.window_index).as_nanos() as u64;
@@ -94,11 +101,17 @@ impl Driver {
 
     /// One turn: events before samples, so that a sample finds its process as it was.
     fn turn(&mut self, state: &mut State) {
-        let records = self.kernel.take_records();
+        let mut records = std::mem::take(&mut state.early);
+        records.extend(self.kernel.take_records());
         self.take_events(state);
         self.scan(state);
+        let horizon_ns = self.kernel.sideband.horizon_ns();
         for record in records {
-            self.take_record(state, record);
+            match &record {
+                Record::Sample(sample) if sample.time_ns > horizon_ns => state.early.push(record),
+                Record::Deferred(deferred) if deferred.sample.time_ns > horizon_ns => state.early.push(record),
+                _ => self.take_record(state, record),
+            }
         }
         self.settle(state);
         self.retry_deferred(state);
@@ -188,7 +201,7 @@ impl Driver {
                 process.is_dirty = true;
             }
         }
-        self.identifier.identify(&mut state.table, &self.procfs, sample, generation);
+        self.identifier.identify(&mut state.table, sample, generation);
         generation
     }
 

@@ -30,6 +30,9 @@ pub struct AgentStats {
     pub samples: u64,
     pub frames: u64,
     pub unnamed_frames: u64,
+    /// Run time of the kernel-side programs in nanoseconds, and their runs; 0 without `kernel.bpf_stats_enabled`.
+    pub bpf_run_ns: u64,
+    pub bpf_runs: u64,
     pub warnings: Vec<String>,
     pub sampler: Option<SamplerReport>,
 }
@@ -51,6 +54,8 @@ impl AgentStats {
             ("frames_delivered", self.frames),
             ("unnamed_frames", self.unnamed_frames),
             ("evicted_images", self.tables.evicted_images),
+            ("bpf_run_nanoseconds", self.bpf_run_ns),
+            ("bpf_runs", self.bpf_runs),
         ] {
             line(name, value);
         }

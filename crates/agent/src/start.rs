@@ -90,7 +90,7 @@ impl Agent {
                 kernel,
                 pace: config.pace,
                 procfs: ProcFs::system(),
-                identifier: Identifier::new(&config),
+                identifier: Identifier::new(config),
                 images,
                 windows: window_sender,
                 stats: driver_stats,

@@ -12,12 +12,12 @@ use std::{
     thread,
 };
 
-use infrared_bpf::{ImageTable, TableError, UnwindTables, abi::{IR_IMAGE_FIRST, IR_IMAGE_PENDING, IR_IMAGE_UNREADABLE, ir_go_offsets}};
+use infrared_bpf::{ImageTable, TableError, UnwindTables, abi::{IR_IMAGE_FIRST, IR_IMAGE_PENDING, IR_IMAGE_UNREADABLE}};
 use infrared_processes::image::{ElfClass, LoadSegments};
 
 use super::{
     ImageId,
-    worker::{self, Finished, ImageBytes, Job},
+    worker::{self, Finished, GoImage, ImageBytes, Job},
 };
 
 /// Files that wait to be read at most; others wait in the registry.
@@ -53,7 +53,7 @@ pub(crate) struct Image {
     /// Lower-case hex; empty if it has none.
     pub(crate) build_id: Arc<str>,
     pub(crate) segments: LoadSegments,
-    pub(crate) go: Option<ir_go_offsets>,
+    pub(crate) go: Option<GoImage>,
     pub(crate) is_32_bit: bool,
 }
 
@@ -278,10 +278,5 @@ impl ImageRegistry {
         let Some(image) = self.images.get_mut(&id) else { return };
         tracing::warn!(path = %image.path, %error, "cannot load an unwind table");
         image.state = ImageState::Refused;
-    }
-
-    /// All images, for naming.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (ImageId, &Image)> {
-        self.images.iter().map(|(id, image)| (*id, image))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    ops::Range,
     sync::{
         Arc,
         mpsc::{Receiver, SyncSender},
@@ -12,7 +13,7 @@ use infrared_bpf::{
     PageRows,
     abi::{ir_go_offsets, ir_row, ir_rule},
 };
-use infrared_processes::image::{ByteSource, ElfClass, ElfHeaders};
+use infrared_processes::image::{ElfClass, ElfHeaders};
 use infrared_unwind::{CompactTable, Options};
 
 use super::ImageId;
@@ -46,7 +47,7 @@ pub(crate) struct KernelTable {
     pub(crate) pages: Vec<PageRows>,
     pub(crate) rows: Vec<ir_row>,
     pub(crate) rules: Vec<ir_rule>,
-    pub(crate) go: Option<ir_go_offsets>,
+    pub(crate) go: Option<GoImage>,
 }
 
 pub(super) fn run(jobs: &Receiver<Job>, results: &SyncSender<Finished>) {
@@ -97,7 +98,8 @@ fn build_table(job: &Job, headers: &ElfHeaders) -> Option<KernelTable> {
 fn to_kernel(table: &CompactTable, headers: &ElfHeaders) -> KernelTable {
     let rows = table.rows.iter().map(|row| ir_row { address_low: row.address_low, rule: row.rule }).collect();
     let rules = table.rules.iter().map(|rule| rule.to_abi()).collect();
-    let mut kernel = KernelTable { pages: Vec::new(), rows, rules, go: table.go.as_ref().map(go_offsets) };
+    let go = table.go.as_ref().map(|go| GoImage { text: go.text.clone(), offsets: go_offsets(go) });
+    let mut kernel = KernelTable { pages: Vec::new(), rows, rules, go };
     kernel.pages.extend(table.pages.iter().map(|page| PageRows {
         page: page.index,
         first: page.first_row as usize,
@@ -128,16 +130,23 @@ const PAGE_SHIFT: u32 = infrared_unwind::PAGE_SHIFT;
 /// A segment that claims more code than this is not believed.
 const MAX_SEGMENT_BYTES: u64 = 4 << 30;
 
-fn go_offsets(_go: &infrared_unwind::GoInfo) -> ir_go_offsets {
-    ir_go_offsets::default()
+fn go_offsets(go: &infrared_unwind::GoInfo) -> Option<ir_go_offsets> {
+    let offsets = go.offsets?;
+    Some(ir_go_offsets {
+        g_tls_offset: offsets.g_tls_offset,
+        g_m: offsets.g_m,
+        m_curg: offsets.m_curg,
+        g_sched_sp: offsets.g_sched_sp,
+        g_sched_pc: offsets.g_sched_pc,
+        g_sched_bp: offsets.g_sched_bp,
+        present: 1,
+    })
 }
 
-impl ImageBytes {
-    /// Reads at an offset; the number of bytes read.
-    pub(crate) fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<usize> {
-        match self {
-            Self::File(file) => ByteSource::read_at(&**file, offset, buffer),
-            Self::Memory(bytes) => ByteSource::read_at(&bytes[..], offset, buffer),
-        }
-    }
+/// What is known of an image's Go runtime.
+#[derive(Clone, Debug)]
+pub(crate) struct GoImage {
+    /// Stated addresses of Go code.
+    pub(crate) text: Range<u64>,
+    pub(crate) offsets: Option<ir_go_offsets>,
 }

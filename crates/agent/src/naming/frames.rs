@@ -184,8 +184,7 @@ fn named_location(builder: &mut Builder, image: &Image, symbolized: &Symbolized,
         .map(|line| builder.line(&line.function, &line.system_name, &line.file, line.line))
         .collect();
     location.unnamed = symbolized.unnamed;
-    let is_go = image.go.is_some()
-        && symbolized.lines.last().is_some_and(|line| line.file.ends_with(".go") || line.file.ends_with(".s"));
+    let is_go = image.go.as_ref().is_some_and(|go| go.text.contains(&location.address));
     location.kind = match &*image.path {
         "[vdso]" => FrameKind::Vdso,
         _ if is_go => FrameKind::Go,

@@ -17,7 +17,7 @@ use super::{
 use crate::images::{ImageRegistry, ImageState};
 
 /// Reads the executable mappings of a process that runs.
-pub(crate) fn read_mappings(process: &ProcessDir) -> Option<MappingSet> {
+fn read_mappings(process: &ProcessDir) -> Option<MappingSet> {
     let found = process.executable_mappings(MapLimits::default()).ok()?;
     let mut set = MappingSet::default();
     for mapping in found.mappings {
@@ -68,7 +68,7 @@ pub(crate) fn resolve(process: &mut WatchedProcess, generation: usize, procfs: &
         }
         code.image = with_bias(code.image, &code.mapping, images);
         if let ImageRef::Known { image, .. } = code.image {
-            go = go.or_else(|| images.get(image).and_then(|image| image.go));
+            go = go.or_else(|| images.get(image)?.go.as_ref()?.offsets);
         }
     }
     generation.go = go.unwrap_or_default();

@@ -6,7 +6,7 @@ mod mappings;
 mod process;
 mod table;
 
-pub(crate) use attach::{complete, read_mappings, resolve};
-pub(crate) use mappings::{ImageRef, MappedCode, MappingSet};
+pub(crate) use attach::{complete, resolve};
+pub(crate) use mappings::{ImageRef, MappingSet};
 pub(crate) use process::{Generation, ProcessIdentity, WatchedProcess};
 pub(crate) use table::ProcessTable;

@@ -41,10 +41,6 @@ impl ProcessTable {
         self.processes.len()
     }
 
-    pub(crate) fn pids(&self) -> Vec<u32> {
-        self.processes.keys().copied().collect()
-    }
-
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut WatchedProcess)> {
         self.processes.iter_mut().map(|(pid, process)| (*pid, process))
     }
@@ -93,7 +89,10 @@ impl ProcessTable {
         let mut child = WatchedProcess::new(generation);
         child.comm = comm;
         child.parent = parent;
-        self.processes.insert(pid, child);
+        let is_known = |known: &WatchedProcess| known.current().since_ns > time_ns && known.exited_ns.is_none();
+        if !self.processes.get(&pid).is_some_and(is_known) {
+            self.processes.insert(pid, child);
+        }
     }
 
     /// The address space is new and empty; what is mapped from here on, events tell.

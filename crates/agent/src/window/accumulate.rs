@@ -96,10 +96,6 @@ impl Window {
         self.start_ns
     }
 
-    pub(crate) fn sample_count(&self) -> usize {
-        self.samples.values().map(Vec::len).sum()
-    }
-
     pub(crate) fn add_user_stack(&mut self, stack: UserStack) {
         self.user_stacks.insert(stack.hash, stack);
     }
