@@ -30,6 +30,8 @@ export function ServicePage({ store, tick, analysis, status }: ServicePageProps)
   const scope = state.service ?? '';
   const params = selectionParams(state, false);
   const narrowed = selectionParams(state, true);
+  const treeParams = new URLSearchParams(narrowed);
+  if (state.service === null) treeParams.set('by', 'service.name');
   const { fromMs, toMs } = resolveRange(state.range, Date.now());
   const timelineParams = new URLSearchParams(params);
   timelineParams.set('step', String(stepMs(fromMs, toMs, 240)));
@@ -40,7 +42,7 @@ export function ServicePage({ store, tick, analysis, status }: ServicePageProps)
   const timeline = useQuery(timelineParams.toString(), `${scope}|${state.by}`, tick, (signal) => api.timeline(timelineParams, signal));
   const labels = useQuery(withoutLabels.toString(), scope, tick, (signal) => api.labels(withoutLabels, signal));
   const quality = useQuery(narrowed.toString(), scope, tick, (signal) => api.quality(narrowed, signal));
-  const tree = useQuery(narrowed.toString(), scope, tick, (signal) => api.tree(narrowed, signal));
+  const tree = useQuery(treeParams.toString(), scope, tick, (signal) => api.tree(treeParams, signal));
   const isEmpty = quality.data !== null && quality.data.samples_taken === 0 && summary.data?.services.length === 0;
 
   return (
