@@ -44,7 +44,7 @@ describe('a self-contained report', () => {
     await h.page.setContent(html(JSON.stringify(tree)));
     await h.page.waitForSelector('.flame canvas');
     await h.page.getByRole('searchbox').fill('tcp_');
-    await eventually(() => h.page.locator('.search-status').textContent()).toContain('5 functions');
+    await eventually(() => h.page.locator('.search-status').textContent()).toContain('functions: 5,');
     await h.page.getByRole('button', { name: 'Functions' }).click();
     await eventually(() => h.page.locator('.functions-row').count()).toBe(5);
   });

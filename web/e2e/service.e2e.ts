@@ -117,10 +117,10 @@ describe('the flame graph', () => {
 
   test('folding a kind keeps the total and removes its frames', async () => {
     await h.open('/service?name=checkout&q=tcp_');
-    await eventually(() => h.page.locator('.search-status').textContent()).toContain('5 functions');
+    await eventually(() => h.page.locator('.search-status').textContent()).toContain('functions: 5,');
     const total = await h.page.locator('.detail-numbers').textContent();
     await h.page.locator('.legend-item', { hasText: 'Kernel' }).click();
-    await eventually(() => h.page.locator('.search-status').textContent()).toContain('0 functions');
+    await eventually(() => h.page.locator('.search-status').textContent()).toContain('functions: 0,');
     expect(parameter('fold')).toBe('kernel');
     expect((await h.page.locator('.detail-numbers').textContent())?.slice(0, 20)).toBe(total?.slice(0, 20));
   });
@@ -146,7 +146,7 @@ describe('the search', () => {
     await box.fill('^(([a-z_:]+)+)+[0-9]{9}$');
     await eventually(() => h.page.locator('.search-status').textContent()).toContain('too long');
     await box.fill('^epoll');
-    await eventually(() => h.page.locator('.search-status').textContent()).toContain('1 functions');
+    await eventually(() => h.page.locator('.search-status').textContent()).toContain('functions: 1,');
   });
 });
 

@@ -5,15 +5,11 @@ import { formatUrl, DEFAULT_STATE } from '../model/url-state';
 import { Icon, Mark } from './Icon';
 import { Link } from './Link';
 import { RangePicker } from './RangePicker';
-import { useSettings, type ThemeChoice } from './settings';
+import { SettingsButtons } from './SettingsButtons';
 import type { AppStore } from './use-app-state';
-
-const NEXT_THEME: Record<ThemeChoice, ThemeChoice> = { auto: 'light', light: 'dark', dark: 'auto' };
-const THEME_ICON = { auto: 'auto', light: 'sun', dark: 'moon' } as const;
 
 export function Header({ store, status, live }: { store: AppStore; status: Status | null; live: boolean }) {
   const { state } = store;
-  const { themeChoice, setTheme, language, setLanguage } = useSettings();
   const home = { ...DEFAULT_STATE, range: state.range, excludeSelf: state.excludeSelf };
   const hosts = Array.isArray(status?.hosts) ? status.hosts.length : status?.hosts;
   return (
@@ -35,12 +31,7 @@ export function Header({ store, status, live }: { store: AppStore; status: Statu
       </span>
       {hosts !== undefined && hosts > 1 && <span class="faint">{t('header.hosts', { count: hosts })}</span>}
       <RangePicker range={state.range} onRange={(range) => store.change({ range, selected: null })} />
-      <button type="button" class="ghost icon-only" title={t(`theme.${themeChoice}`)} aria-label={t(`theme.${themeChoice}`)} onClick={() => setTheme(NEXT_THEME[themeChoice])}>
-        <Icon name={THEME_ICON[themeChoice]} />
-      </button>
-      <button type="button" class="ghost language" lang={language === 'en' ? 'zh-CN' : 'en'} onClick={() => setLanguage(language === 'en' ? 'zh' : 'en')}>
-        {language === 'en' ? '中文' : 'English'}
-      </button>
+      <SettingsButtons />
     </header>
   );
 }

@@ -142,7 +142,7 @@ export const en = {
   'range.title': 'Time range',
   'range.to': 'To',
   'search.invalid': 'Not a valid expression: {reason}',
-  'search.matches': '{functions} functions, {places} places',
+  'search.matches': 'functions: {functions}, places: {places}',
   'search.placeholder': 'Search functions',
   'search.regex': 'Regular expression',
   'search.timeout': 'This expression takes too long.',

@@ -4,13 +4,16 @@
  */
 import { render } from 'preact';
 import { useState } from 'preact/hooks';
+import { Mark } from '../components/Icon';
+import { SettingsButtons } from '../components/SettingsButtons';
 import { SettingsContext, useSettingsState } from '../components/settings';
-import { ProfileView } from '../pages/ProfileView';
 import { formatView, parseView, type ViewState } from '../model/url-state';
-import { LocalAnalysis } from '../worker/analysis';
+import { ProfileView } from '../pages/ProfileView';
 import base from '../styles/base.css?inline';
 import controls from '../styles/controls.css?inline';
+import header from '../styles/header.css?inline';
 import profile from '../styles/profile.css?inline';
+import { LocalAnalysis } from '../worker/analysis';
 
 const analysis = new LocalAnalysis();
 
@@ -25,7 +28,15 @@ function Viewer({ bytes }: { bytes: Uint8Array }) {
     });
   return (
     <SettingsContext.Provider value={settings}>
-      <div class="standalone"><ProfileView analysis={analysis} bytes={bytes} view={view} onView={onView} /></div>
+      <div class="standalone">
+        <header class="header">
+          <span class="brand"><Mark /> Infrared</span>
+          <span class="faint ellipsis">{document.title}</span>
+          <span class="spring" />
+          <SettingsButtons />
+        </header>
+        <ProfileView analysis={analysis} bytes={bytes} view={view} onView={onView} />
+      </div>
     </SettingsContext.Provider>
   );
 }
@@ -56,7 +67,7 @@ async function toBytes(tree: Uint8Array | string): Promise<Uint8Array> {
 
 export async function mount(element: HTMLElement, tree: Uint8Array | string): Promise<void> {
   const style = document.createElement('style');
-  style.textContent = base + controls + profile;
+  style.textContent = base + controls + header + profile;
   document.head.append(style);
   try {
     render(<Viewer bytes={await toBytes(tree)} />, element);
