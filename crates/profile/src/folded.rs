@@ -11,7 +11,7 @@ pub use parse::{FoldedLine, ParseError, parse};
 
 use crate::frames::{self, FrameView};
 use crate::tree::nanoseconds_per_unit;
-use crate::{FrameKind, Profile, Series, StackId, labels};
+use crate::{FrameKind, Location, Profile, Series, StackId, labels};
 
 /// What the counts at the end of the lines are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,13 +52,13 @@ fn lines(profile: &Profile) -> Vec<(String, u64)> {
         let sum = sums.entry((service, sample.stack)).or_default();
         *sum = sum.saturating_add(sample.value);
     }
+    let frames: Vec<String> =
+        profile.locations.iter().map(|location| frames_text(profile, location)).collect();
     let texts = sums.into_iter().map(|((service, stack), value)| {
         let mut line = String::new();
         push_escaped(&mut line, service);
-        let stack = profile.stack(stack);
-        for frame in stack.into_iter().flat_map(|stack| frames::root_first(profile, stack)) {
-            line.push(';');
-            push_frame(&mut line, &frame);
+        for location in profile.stack(stack).into_iter().flatten().rev() {
+            line.push_str(frames.get(location.0 as usize).map_or("", String::as_str));
         }
         (line, value)
     });
@@ -77,6 +77,16 @@ fn lines(profile: &Profile) -> Vec<(String, u64)> {
 /// The service a series belongs to.
 pub(crate) fn service_of(series: &Series) -> &str {
     series.get(labels::SERVICE).map_or(NO_SERVICE, String::as_str)
+}
+
+/// The frames of a location, each after a `;`.
+fn frames_text(profile: &Profile, location: &Location) -> String {
+    let mut text = String::new();
+    for frame in frames::frames_of(profile, location) {
+        text.push(';');
+        push_frame(&mut text, &frame);
+    }
+    text
 }
 
 /// The name with the suffix of its kind: `_[k]` for the kernel (inlined or not), `_[i]` for other inlined frames.

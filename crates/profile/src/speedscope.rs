@@ -71,9 +71,15 @@ pub fn write(
         *sum = sum.saturating_add(sample.value);
     }
     let mut frames = Interner::default();
-    let profiles =
-        groups.into_iter().map(|(name, stacks)| sampled(profile, name, stacks, &mut frames));
-    let profiles: Vec<_> = profiles.collect();
+    let mut intern = |view| frames.intern(frame(profile, &view));
+    let locations = profile.locations.iter();
+    let frames_of: Vec<Vec<u32>> = locations
+        .map(|location| frames::frames_of(profile, location).map(&mut intern).collect())
+        .collect();
+    let profiles: Vec<_> = groups
+        .into_iter()
+        .map(|(name, stacks)| sampled(profile, name, stacks, &frames_of))
+        .collect();
     let file = File {
         schema: "https://www.speedscope.app/file-format-schema.json",
         name,
@@ -97,7 +103,7 @@ fn sampled(
     profile: &Profile,
     name: String,
     stacks: BTreeMap<StackId, u64>,
-    frames: &mut Interner<Frame>,
+    frames_of: &[Vec<u32>],
 ) -> Sampled {
     let factor = nanoseconds_per_unit(&profile.value_type, profile.period_ns);
     let mut result = Sampled {
@@ -111,9 +117,9 @@ fn sampled(
     };
     for (stack, value) in stacks {
         let weight = value.saturating_mul(factor.unwrap_or(1));
-        let stack = profile.stack(stack).into_iter();
-        let views = stack.flat_map(|stack| frames::root_first(profile, stack));
-        result.samples.push(views.map(|view| frames.intern(frame(profile, &view))).collect());
+        let stack = profile.stack(stack).into_iter().flatten().rev();
+        let frames = stack.filter_map(|location| frames_of.get(location.0 as usize));
+        result.samples.push(frames.flatten().copied().collect());
         result.weights.push(weight);
         result.end_value = result.end_value.saturating_add(weight);
     }
