@@ -20,6 +20,7 @@ mod procfs;
 mod records;
 mod regular;
 pub mod service;
+mod spawn;
 pub mod systemd;
 
 pub use capabilities::{Capabilities, Capability, Need};
@@ -29,3 +30,4 @@ pub use listener::Listener;
 pub use namespace::Namespaces;
 pub use process::Process;
 pub use procfs::{Pid, ProcFs, ProcessDir};
+pub use spawn::{HeldChild, spawn_held};
