@@ -10,7 +10,8 @@
     const title = g.querySelector("title").textContent;
     const rect = g.querySelector("rect");
     const value = (name) => Number(rect.getAttribute(name));
-    const name = title.replace(/: \d[^:]*$/, "");
+    // "name (module): values"
+    const name = title.replace(/: \d[^:]*$/, "").replace(/ \([^()]*\)$/, "");
     return { g, title, name, rect, x: value("x") - SIDE, y: value("y"), width: value("width") };
   });
   const show = (frame, x, w, dim) => {
