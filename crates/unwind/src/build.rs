@@ -8,6 +8,7 @@ use object::ReadRef;
 
 use crate::arch::Machine;
 use crate::cfi::{Bytes, CfiSection};
+use crate::code::RecognizedCode;
 use crate::error::Error;
 use crate::go::{self, GoCode};
 use crate::image::Image;
@@ -26,12 +27,16 @@ pub struct Options {
     pub max_section_bytes: u64,
     /// The most rows a table may have.
     pub max_rows: usize,
+    /// The most bytes of code without unwind information that are followed instruction by instruction. If there are
+    /// more, none are.
+    pub max_followed_bytes: u64,
 }
 
 impl Default for Options {
-    /// 128 MiB a section, 16 Mi rows (64 MiB): several times what the largest executables of today need.
+    /// 128 MiB a section, 16 Mi rows (64 MiB): several times what the largest executables of today need. 2 MiB of code
+    /// without unwind information: a static musl libc has 0.4.
     fn default() -> Self {
-        Self { max_section_bytes: 128 << 20, max_rows: 16 << 20 }
+        Self { max_section_bytes: 128 << 20, max_rows: 16 << 20, max_followed_bytes: 2 << 20 }
     }
 }
 
@@ -66,6 +71,9 @@ pub fn build<'d, R: ReadRef<'d>>(data: R, options: &Options) -> Result<CompactTa
     if let Some(section) = &mut debug_frame {
         add_cfi(section, Source::DebugFrame, &image.code, &mut pieces, &mut stats);
     }
+    let code = RecognizedCode::find(&image, &pieces, options.max_followed_bytes);
+    stats.recognized_ranges = code.spans.len() as u64;
+    pieces.add_layer(Source::Code, code.spans.clone(), &image.code);
     stats.overlaps = pieces.overlaps;
 
     let mut rows = RowWriter::new(image.machine, options.max_rows, stats);
@@ -75,13 +83,16 @@ pub fn build<'d, R: ReadRef<'d>>(data: R, options: &Options) -> Result<CompactTa
             Source::EhFrame => rows.write_cfi(piece, eh_frame.as_mut())?,
             Source::DebugFrame => rows.write_cfi(piece, debug_frame.as_mut())?,
             Source::Go => rows.write_go(piece, &image, go.as_ref())?,
-            Source::Code => {}
+            Source::Code => rows.write_code(piece, &code)?,
         }
     }
     let mut table = rows.finish()?;
     table.go = go.and_then(|go| go.info(&image));
     Ok(table)
 }
+
+/// Version, three encodings, and the pointer to `.eh_frame` in its widest form; a table follows in every real image.
+const EH_FRAME_HDR_LEN: u64 = 12;
 
 type EhFrameData<'d> = (Cow<'d, [u8]>, BaseAddresses);
 
@@ -102,10 +113,10 @@ fn eh_frame<'d, R: ReadRef<'d>>(image: &Image<'d, R>) -> Result<Option<EhFrameDa
         return Ok(Some((data, bases.set_eh_frame(address))));
     }
     let from_header = header.and_then(|header| {
-        let bytes = image.bytes_at(header, 64.min(image.bytes_from(header)?.1))?;
+        let bytes = image.bytes_at(header, EH_FRAME_HDR_LEN)?;
         let parsed = gimli::EhFrameHdr::new(bytes, LittleEndian).parse(&bases, 8).ok()?;
         let gimli::Pointer::Direct(address) = parsed.eh_frame_ptr() else { return None };
-        Some((address, image.bytes_from(address)?.0))
+        Some((address, image.bytes_from(address)?))
     });
     Ok(from_header.map(|(address, data)| (Cow::Borrowed(data), bases.set_eh_frame(address))))
 }
@@ -163,10 +174,7 @@ impl RowWriter {
     {
         let Some(section) = section else { return Ok(()) };
         let end = piece.end();
-        section.evaluate(piece.key, |svma, state, expressions, is_signal| {
-            if svma >= end {
-                return Ok(());
-            }
+        section.evaluate(piece.key, end, |svma, state, expressions, is_signal| {
             self.stats.raw_rows += 1;
             let id = match state {
                 None => {
@@ -200,6 +208,15 @@ impl RowWriter {
             self.stats.unsupported_rows += u64::from(self.rules.is_unsupported(id));
             self.pages.set(svma.max(piece.start), id)
         })
+    }
+
+    fn write_code(&mut self, piece: &Piece, code: &RecognizedCode) -> Result<(), Error> {
+        for (svma, rule) in code.rows(&(piece.start..piece.end())) {
+            self.stats.raw_rows += 1;
+            let id = self.rules.id(*rule);
+            self.pages.set((*svma).max(piece.start), id)?;
+        }
+        Ok(())
     }
 
     fn finish(mut self) -> Result<CompactTable, Error> {

@@ -7,7 +7,9 @@
 mod arch;
 mod build;
 mod cfi;
+mod code;
 mod error;
+mod fuzz;
 mod go;
 mod image;
 mod intern;
@@ -18,6 +20,8 @@ mod table;
 
 pub use build::{Options, build};
 pub use error::Error;
+#[doc(hidden)]
+pub use fuzz::fuzz_build;
 pub use go::{GoInfo, GoOffsets};
 pub use rule::{MAX_RULES, Rule, RuleKind, Slot};
 pub use table::{CompactTable, PAGE_SHIFT, Page, Row, RuleId, Stats, lookup};

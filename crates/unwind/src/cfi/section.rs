@@ -5,10 +5,9 @@ use gimli::{
     UnwindExpression, UnwindSection,
 };
 use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
 
 use super::Bytes;
-use super::evaluate::{Evaluation, FrameState};
+use super::evaluate::{Evaluation, FrameState, Malformed};
 use crate::arch::Registers;
 use crate::spans::Span;
 
@@ -43,7 +42,15 @@ pub(crate) struct CfiSection<'d, S> {
     registers: &'static Registers,
     cies: HashMap<usize, Option<Cie<'d>>>,
     remembered: Vec<FrameState>,
+    /// Bytes of instructions that may still be run. Entries may share bytes, so their number alone bounds nothing.
+    budget: u64,
 }
+
+/// Linkers merge equal entries; more different ones than this are not looked at.
+const MAX_CIES: usize = 1 << 16;
+
+/// How often each byte of a section may be run, on average. Real sections are run once.
+const RUNS_PER_BYTE: u64 = 8;
 
 /// The address ranges of a section.
 #[derive(Debug, Default)]
@@ -57,7 +64,8 @@ where
     S: UnwindSection<Bytes<'d>>,
 {
     pub(crate) fn new(section: S, bases: BaseAddresses, registers: &'static Registers) -> Self {
-        Self { section, bases, registers, cies: HashMap::new(), remembered: Vec::new() }
+        let budget = section.section().len() as u64 * RUNS_PER_BYTE;
+        Self { section, bases, registers, cies: HashMap::new(), remembered: Vec::new(), budget }
     }
 
     /// The ranges of all frame descriptions, in the order of the section. A span's key is the description's offset.
@@ -86,11 +94,12 @@ where
         }
     }
 
-    /// Calls `sink(svma, state, expressions, is_signal)` for each address at which a state begins, in ascending order;
-    /// with no state where the description is damaged from there on. An error of the sink ends it.
+    /// Calls `sink(svma, state, expressions, is_signal)` for each address below `end` at which a state begins, in
+    /// ascending order; with no state where the description is damaged from there on. An error of the sink ends it.
     pub(crate) fn evaluate<E>(
         &mut self,
         offset: u32,
+        end: u64,
         mut sink: impl FnMut(u64, Option<&FrameState>, &Expressions<'_, S>, bool) -> Result<(), E>,
     ) -> Result<(), E> {
         let section = self.section.clone();
@@ -116,13 +125,17 @@ where
             remembered: std::mem::take(&mut self.remembered),
         };
         evaluation.remembered.clear();
+        let spent = take(&mut self.budget, fde.entry_len());
         loop {
-            let next = evaluation.run_to_next_address(&mut instructions);
+            let next = match spent {
+                Ok(()) => evaluation.run_to_next_address(&mut instructions),
+                Err(Malformed) => Err(Malformed),
+            };
             let start = evaluation.svma;
             let state = next.is_ok().then_some(&evaluation.state);
             sink(start, state, &expressions, signal)?;
             match next {
-                Ok(Some(next)) if next < fde.end_address() => evaluation.svma = next,
+                Ok(Some(next)) if next < fde.end_address().min(end) => evaluation.svma = next,
                 _ => break,
             }
         }
@@ -132,23 +145,32 @@ where
 
     fn cie(&mut self, offset: S::Offset) -> gimli::Result<Cie<'d>> {
         let key = gimli::UnwindOffset::into(offset);
-        let cie = match self.cies.entry(key) {
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(vacant) => {
-                vacant.insert(parse_cie(&self.section, &self.bases, offset, self.registers))
-            }
-        };
-        cie.clone().ok_or(gimli::Error::NotCieId)
+        if let Some(cie) = self.cies.get(&key) {
+            return cie.clone().ok_or(gimli::Error::NotCieId);
+        }
+        if self.cies.len() >= MAX_CIES {
+            return Err(gimli::Error::StackFull);
+        }
+        let entry = self.section.cie_from_offset(&self.bases, offset).ok();
+        let cie = entry
+            .filter(|entry| take(&mut self.budget, entry.entry_len()).is_ok())
+            .and_then(|entry| run_cie(&self.section, &self.bases, entry, self.registers));
+        self.cies.insert(key, cie.clone());
+        cie.ok_or(gimli::Error::NotCieId)
     }
 }
 
-fn parse_cie<'d, S: UnwindSection<Bytes<'d>>>(
+fn take(budget: &mut u64, bytes: usize) -> Result<(), Malformed> {
+    *budget = budget.checked_sub(bytes as u64).ok_or(Malformed)?;
+    Ok(())
+}
+
+fn run_cie<'d, S: UnwindSection<Bytes<'d>>>(
     section: &S,
     bases: &BaseAddresses,
-    offset: S::Offset,
+    entry: CommonInformationEntry<Bytes<'d>>,
     registers: &'static Registers,
 ) -> Option<Cie<'d>> {
-    let entry = section.cie_from_offset(bases, offset).ok()?;
     let mut evaluation = Evaluation {
         registers,
         code_alignment: entry.code_alignment_factor(),

@@ -32,6 +32,9 @@ const MARKS: [&str; 2] = [".go.buildinfo", ".note.go.buildid"];
 /// The functions of the runtime that are looked into are shorter.
 const MAX_RUNTIME_FUNCTION: u64 = 512;
 
+/// What is searched for a table that no section names.
+const MAX_SEARCHED_BYTES: u64 = 128 << 20;
+
 /// What is known of an image's Go runtime.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GoInfo {
@@ -78,14 +81,21 @@ pub(crate) fn table_bytes<'d, R: ReadRef<'d>>(
 }
 
 fn search<'d, R: ReadRef<'d>>(image: &Image<'d, R>) -> Option<Cow<'d, [u8]>> {
-    let segments: Vec<_> = image.loads().collect();
-    segments.into_iter().filter(|(range, _)| !image.is_code(range.start)).find_map(|(range, _)| {
-        let (bytes, _) = image.bytes_from(range.start)?;
-        let start = (0..bytes.len()).step_by(pclntab::HEADER_LEN).find(|&at| {
-            pclntab::is_header(&bytes[at..]) && Pclntab::parse(&bytes[at..]).is_some()
-        })?;
-        Some(Cow::Borrowed(&bytes[start..]))
-    })
+    let mut searched = 0;
+    for load in image.data_loads() {
+        searched += load.range.end - load.range.start;
+        if searched > MAX_SEARCHED_BYTES {
+            return None;
+        }
+        let Some(bytes) = image.bytes_from(load.range.start) else { continue };
+        let start = (0..bytes.len())
+            .step_by(pclntab::HEADER_LEN)
+            .find(|&at| pclntab::is_header(&bytes[at..]) && Pclntab::parse(&bytes[at..]).is_some());
+        if let Some(start) = start {
+            return Some(Cow::Borrowed(&bytes[start..]));
+        }
+    }
+    None
 }
 
 /// The Go code of an image.

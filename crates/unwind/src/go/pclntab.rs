@@ -3,6 +3,8 @@
 //! Layouts: Go 1.2, 1.16, 1.18 and 1.20 (`internal/abi/symtab.go`, `runtime/symtab.go`, `runtime/runtime2.go` of those
 //! releases). Line and file tables are not read.
 
+use std::cell::Cell;
+
 /// What distinguishes the layouts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Version {
@@ -40,7 +42,7 @@ pub(super) const FLAG_SP_WRITE: u8 = 2;
 const FLAG_ASSEMBLY: u8 = 4;
 
 /// The table.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Pclntab<'d> {
     version: Version,
     min_instruction: u64,
@@ -51,6 +53,8 @@ pub(super) struct Pclntab<'d> {
     names: &'d [u8],
     pctab: &'d [u8],
     functions: &'d [u8],
+    /// Steps of stack heights that may still be read. Functions share tables, so their number bounds nothing.
+    steps: Cell<u64>,
 }
 
 pub(super) const HEADER_LEN: usize = 8;
@@ -93,6 +97,7 @@ impl<'d> Pclntab<'d> {
             names,
             pctab,
             functions,
+            steps: Cell::new(4 * data.len() as u64),
         };
         let entries = u64::from(count).checked_mul(2 * table.field_len())? + table.field_len();
         (entries <= functions.len() as u64).then_some(table)
@@ -146,7 +151,7 @@ impl<'d> Pclntab<'d> {
 
     /// The stack heights of a function: (offset from its entry at which a height ends, bytes that sp is below its
     /// value at the entry).
-    pub(super) fn stack_heights(&self, function: &Function<'_>) -> StackHeights<'d> {
+    pub(super) fn stack_heights(&self, function: &Function<'_>) -> StackHeights<'d, '_> {
         let bytes = match function.pcsp {
             0 => &[],
             offset => self.pctab.get(offset as usize..).unwrap_or_default(),
@@ -157,6 +162,7 @@ impl<'d> Pclntab<'d> {
             end: 0,
             first: true,
             min_instruction: self.min_instruction,
+            steps: &self.steps,
         }
     }
 }
@@ -164,18 +170,20 @@ impl<'d> Pclntab<'d> {
 /// See [`Pclntab::stack_heights`]. The encoding is that of every pc-value table since Go 1.2: pairs of a zig-zag value
 /// difference and a pc difference, both LEB128, ended by a value difference of 0.
 #[derive(Debug)]
-pub(super) struct StackHeights<'d> {
+pub(super) struct StackHeights<'d, 't> {
     bytes: &'d [u8],
     height: i64,
     end: u64,
     first: bool,
     min_instruction: u64,
+    steps: &'t Cell<u64>,
 }
 
-impl Iterator for StackHeights<'_> {
+impl Iterator for StackHeights<'_, '_> {
     type Item = (u64, i64);
 
     fn next(&mut self) -> Option<Self::Item> {
+        self.steps.set(self.steps.get().checked_sub(1)?);
         let difference = self.varint()?;
         if difference == 0 && !self.first {
             return None;
@@ -188,7 +196,7 @@ impl Iterator for StackHeights<'_> {
     }
 }
 
-impl StackHeights<'_> {
+impl StackHeights<'_, '_> {
     fn varint(&mut self) -> Option<u32> {
         let mut value = 0_u32;
         for shift in (0..35).step_by(7) {

@@ -19,6 +19,17 @@ use crate::error::Error;
 /// Addresses at and above this limit are not those of user code.
 const ADDRESS_LIMIT: u64 = 1 << 47;
 
+/// Linkers make fewer than ten loaded segments; more than this many are ignored.
+const MAX_LOADS: usize = 128;
+
+/// A part of the file and the addresses it is loaded at.
+#[derive(Debug, Clone)]
+pub(crate) struct Load {
+    pub(crate) range: Range<u64>,
+    offset: u64,
+    is_code: bool,
+}
+
 /// An opened ELF file.
 #[derive(Debug)]
 pub(crate) struct Image<'d, R> {
@@ -27,6 +38,7 @@ pub(crate) struct Image<'d, R> {
     header: &'d FileHeader64<LittleEndian>,
     segments: &'d [ProgramHeader64<LittleEndian>],
     sections: Vec<Section<'d>>,
+    loads: Vec<Load>,
     pub(crate) machine: Machine,
     /// What the file maps as code: sorted, disjoint, below 2^47.
     pub(crate) code: Vec<Range<u64>>,
@@ -46,8 +58,20 @@ impl<'d, R: ReadRef<'d>> Image<'d, R> {
         let machine = Machine::from_elf(machine).ok_or(Error::UnsupportedMachine(machine))?;
         let segments = header.program_headers(LittleEndian, data).map_err(not_elf)?;
         let sections = section::read_table(header, data);
-        let code = code_ranges(segments, file_len);
-        Ok(Self { data, file_len, header, segments, sections, machine, code, max_section_bytes })
+        let loads: Vec<Load> =
+            segments.iter().filter_map(|segment| load(segment, file_len)).take(MAX_LOADS).collect();
+        let code = code_ranges(&loads);
+        Ok(Self {
+            data,
+            file_len,
+            header,
+            segments,
+            sections,
+            loads,
+            machine,
+            code,
+            max_section_bytes,
+        })
     }
 
     /// `e_entry`
@@ -71,17 +95,15 @@ impl<'d, R: ReadRef<'d>> Image<'d, R> {
     /// The file's bytes for `len` addresses from `svma` on, if one loaded segment has them all.
     pub(crate) fn bytes_at(&self, svma: u64, len: u64) -> Option<&'d [u8]> {
         let end = svma.checked_add(len)?;
-        self.loads().find_map(|(range, offset)| {
-            (range.start <= svma && end <= range.end)
-                .then(|| self.file_bytes(offset + (svma - range.start), len))?
-        })
+        let load =
+            self.loads.iter().find(|load| load.range.start <= svma && end <= load.range.end)?;
+        self.file_bytes(load.offset + (svma - load.range.start), len)
     }
 
-    /// All of the file's bytes from `svma` to the end of its segment.
-    pub(crate) fn bytes_from(&self, svma: u64) -> Option<(&'d [u8], u64)> {
-        let (range, _) = self.loads().find(|(range, _)| range.contains(&svma))?;
-        let len = (range.end - svma).min(self.max_section_bytes);
-        Some((self.bytes_at(svma, len)?, len))
+    /// The file's bytes from `svma` to the end of its segment, but no more than the limit for a section.
+    pub(crate) fn bytes_from(&self, svma: u64) -> Option<&'d [u8]> {
+        let load = self.loads.iter().find(|load| load.range.contains(&svma))?;
+        self.bytes_at(svma, (load.range.end - svma).min(self.max_section_bytes))
     }
 
     /// The address of the segment of type `kind`, if there is one.
@@ -90,16 +112,9 @@ impl<'d, R: ReadRef<'d>> Image<'d, R> {
         Some(segment.p_vaddr(LittleEndian))
     }
 
-    /// (size in memory, alignment) of the thread-local storage segment.
-    pub(crate) fn tls_segment(&self) -> Option<(u64, u64)> {
-        let segment = self.segments.iter().find(|s| s.p_type(LittleEndian) == elf::PT_TLS)?;
-        Some((segment.p_memsz(LittleEndian), segment.p_align(LittleEndian)))
-    }
-
-    /// Address ranges and file offsets of what is loaded from the file.
-    pub(crate) fn loads(&self) -> impl Iterator<Item = (Range<u64>, u64)> + '_ {
-        let len = self.file_len;
-        self.segments.iter().filter_map(move |segment| load(segment, len))
+    /// What is loaded from the file but not as code.
+    pub(crate) fn data_loads(&self) -> impl Iterator<Item = &Load> {
+        self.loads.iter().filter(|load| !load.is_code)
     }
 
     pub(crate) fn file_bytes(&self, offset: u64, len: u64) -> Option<&'d [u8]> {
@@ -110,7 +125,7 @@ impl<'d, R: ReadRef<'d>> Image<'d, R> {
     }
 }
 
-fn load(segment: &ProgramHeader64<LittleEndian>, file_len: u64) -> Option<(Range<u64>, u64)> {
+fn load(segment: &ProgramHeader64<LittleEndian>, file_len: u64) -> Option<Load> {
     if segment.p_type(LittleEndian) != elf::PT_LOAD {
         return None;
     }
@@ -118,16 +133,13 @@ fn load(segment: &ProgramHeader64<LittleEndian>, file_len: u64) -> Option<(Range
     let start = segment.p_vaddr(LittleEndian);
     let len = segment.p_filesz(LittleEndian).min(file_len.checked_sub(offset)?);
     let end = start.checked_add(len)?;
-    (start < end && end <= ADDRESS_LIMIT).then_some((start..end, offset))
+    let is_code = segment.p_flags(LittleEndian) & elf::PF_X != 0;
+    (start < end && end <= ADDRESS_LIMIT).then_some(Load { range: start..end, offset, is_code })
 }
 
-fn code_ranges(segments: &[ProgramHeader64<LittleEndian>], file_len: u64) -> Vec<Range<u64>> {
-    let mut ranges: Vec<Range<u64>> = segments
-        .iter()
-        .filter(|segment| segment.p_flags(LittleEndian) & elf::PF_X != 0)
-        .filter_map(|segment| load(segment, file_len))
-        .map(|(range, _)| range)
-        .collect();
+fn code_ranges(loads: &[Load]) -> Vec<Range<u64>> {
+    let code = loads.iter().filter(|load| load.is_code);
+    let mut ranges: Vec<Range<u64>> = code.map(|load| load.range.clone()).collect();
     ranges.sort_unstable_by_key(|range| range.start);
     ranges.dedup_by(|next, previous| {
         let joins = next.start <= previous.end;

@@ -9,6 +9,9 @@ use object::{LittleEndian, ReadRef};
 use super::Image;
 use crate::error::Error;
 
+/// More than any linker's output has; object files with a section for each function are not images.
+const MAX_SECTIONS: usize = 4096;
+
 /// A section header.
 #[derive(Debug, Clone)]
 pub(crate) struct Section<'d> {
@@ -24,6 +27,10 @@ pub(super) fn read_table<'d, R: ReadRef<'d>>(
     header: &'d FileHeader64<LittleEndian>,
     data: R,
 ) -> Vec<Section<'d>> {
+    match header.shnum(LittleEndian, data) {
+        Ok(count) if count <= MAX_SECTIONS => {}
+        _ => return Vec::new(),
+    }
     let Ok(table) = header.sections(LittleEndian, data) else { return Vec::new() };
     table
         .iter()

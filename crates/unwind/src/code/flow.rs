@@ -1,0 +1,345 @@
+//! Which instructions a function's control reaches, and with which frame.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use hashbrown::HashMap;
+use iced_x86::{
+    Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic,
+};
+
+use super::frame::Frame;
+use super::probe::Probe;
+use super::switch::{Read, Switch};
+use crate::rule::Rule;
+
+/// `mov rax, 15; syscall` and `mov eax, 15; syscall`: rt_sigreturn.
+const SIGRETURN: [&[u8]; 2] =
+    [&[0x48, 0xc7, 0xc0, 15, 0, 0, 0, 0x0f, 0x05], &[0xb8, 15, 0, 0, 0, 0x0f, 0x05]];
+
+/// Runs of unreached bytes shorter than this are padding between instructions.
+const MAX_PADDING: usize = 16;
+
+/// What may be spent on guesses for each byte of code. Real code needs less than 1.
+const STEPS_PER_BYTE: u64 = 16;
+
+/// An index into [`Flow::frames`], plus 1; 0 for bytes that were not reached.
+type FrameId = u16;
+
+#[derive(Debug)]
+struct CodeRange<'d> {
+    start: u64,
+    bytes: &'d [u8],
+    frames: Vec<FrameId>,
+}
+
+impl CodeRange<'_> {
+    fn end(&self) -> u64 {
+        self.start + self.bytes.len() as u64
+    }
+}
+
+/// Follows control through ranges of code.
+pub(super) struct Flow<'r, 'd> {
+    read: &'r Read<'r, 'd>,
+    ranges: Vec<CodeRange<'d>>,
+    frames: Vec<Frame>,
+    ids: HashMap<Frame, FrameId>,
+    /// First instructions of functions.
+    starts: BTreeSet<u64>,
+    pending: Vec<(u64, Frame)>,
+    /// Jumps to unknown places, and the frame at each.
+    indirect_jumps: BTreeMap<u64, Frame>,
+    factory: InstructionInfoFactory,
+    /// Instructions that probes and switches may still cost.
+    budget: Cell<u64>,
+}
+
+impl<'r, 'd> Flow<'r, 'd> {
+    pub(super) fn new(read: &'r Read<'r, 'd>) -> Self {
+        Self {
+            read,
+            ranges: Vec::new(),
+            frames: Vec::new(),
+            ids: HashMap::new(),
+            starts: BTreeSet::new(),
+            pending: Vec::new(),
+            indirect_jumps: BTreeMap::new(),
+            factory: InstructionInfoFactory::new(),
+            budget: Cell::new(0),
+        }
+    }
+
+    /// Ranges come in ascending order.
+    pub(super) fn add_range(&mut self, start: u64, bytes: &'d [u8]) {
+        self.budget.set(self.budget.get() + STEPS_PER_BYTE * bytes.len() as u64);
+        self.ranges.push(CodeRange { start, bytes, frames: vec![0; bytes.len()] });
+    }
+
+    /// Follows the process's first instructions.
+    pub(super) fn follow_entry(&mut self, svma: u64) {
+        self.starts.insert(svma);
+        self.pending.push((svma, Frame::ROOT));
+        self.run();
+    }
+
+    /// Follows functions and all that they call.
+    pub(super) fn follow_functions(&mut self, starts: BTreeSet<u64>) {
+        self.starts.extend(&starts);
+        for start in starts {
+            self.start_function(start);
+            self.run();
+        }
+    }
+
+    /// Follows what no direct jump or call leads to: functions that are called by their address, and the cases of
+    /// switches.
+    pub(super) fn follow_the_rest(&mut self) {
+        for index in 0..self.ranges.len() {
+            let mut at = 0;
+            while let Some(offset) = self.next_unreached(index, at) {
+                let range = &self.ranges[index];
+                let svma = range.start + offset as u64;
+                let frame = self.guess(index, offset);
+                self.pending.push((svma, frame));
+                self.run();
+                at = offset + 1;
+            }
+        }
+    }
+
+    fn start_function(&mut self, svma: u64) {
+        let Some((index, offset)) = self.locate(svma) else { return };
+        self.starts.insert(svma);
+        let frame = self.entry_frame(index, offset);
+        self.pending.push((svma, frame));
+    }
+
+    fn entry_frame(&self, index: usize, offset: usize) -> Frame {
+        let bytes = &self.ranges[index].bytes[offset..];
+        let is_sigreturn = SIGRETURN.iter().any(|code| bytes.starts_with(code));
+        if is_sigreturn { Frame::SIGNAL } else { Frame::ENTRY }
+    }
+
+    /// The frame of a block that nothing is known to lead to.
+    fn guess(&mut self, index: usize, offset: usize) -> Frame {
+        let range = &self.ranges[index];
+        let bytes = &range.bytes[offset..];
+        let svma = range.start + offset as u64;
+        // push [rip + x]; jmp [rip + y]
+        if offset == 0 && bytes.starts_with(&[0xff, 0x35]) && bytes.get(6..8) == Some(&[0xff, 0x25])
+        {
+            return Frame::PLT_START;
+        }
+        if let Some(frame) = self.probe(svma) {
+            if frame == Frame::ENTRY {
+                self.starts.insert(svma);
+                return self.entry_frame(index, offset);
+            }
+            return frame;
+        }
+        // The cases of a switch lie behind its jump. A function that starts there starts like one.
+        let jump = self.indirect_jumps.range(range.start..svma).next_back();
+        match jump {
+            Some((&at, &frame))
+                if !starts_function(bytes) && self.starts.range(at + 1..=svma).next().is_none() =>
+            {
+                frame
+            }
+            _ => {
+                self.starts.insert(svma);
+                self.entry_frame(index, offset)
+            }
+        }
+    }
+
+    /// The first byte from `at` on that was not reached and is no padding.
+    fn next_unreached(&self, index: usize, mut at: usize) -> Option<usize> {
+        let range = &self.ranges[index];
+        while at < range.bytes.len() {
+            if range.frames[at] != 0 {
+                at += 1;
+                continue;
+            }
+            let mut decoder = decoder(range, at);
+            let instruction = decoder.decode();
+            match instruction.mnemonic() {
+                _ if range.bytes[at] == 0 => at += 1,
+                Mnemonic::INVALID => at += 1,
+                Mnemonic::Nop | Mnemonic::Int3 => at += instruction.len(),
+                _ => return Some(at),
+            }
+        }
+        None
+    }
+
+    fn locate(&self, svma: u64) -> Option<(usize, usize)> {
+        let after = self.ranges.partition_point(|range| range.start <= svma);
+        let index = after.checked_sub(1)?;
+        let range = &self.ranges[index];
+        (svma < range.end()).then(|| (index, (svma - range.start) as usize))
+    }
+
+    fn run(&mut self) {
+        while let Some((svma, frame)) = self.pending.pop() {
+            if let Some((index, offset)) = self.locate(svma) {
+                self.follow_block(index, offset, frame);
+            }
+        }
+    }
+
+    /// Follows instructions up to one that was reached before, or that control does not pass.
+    fn follow_block(&mut self, index: usize, offset: usize, mut frame: Frame) {
+        let mut switch = Switch::default();
+        let mut after_call = false;
+        let bytes = self.ranges[index].bytes;
+        let mut decoder = decoder(&self.ranges[index], offset);
+        let mut instruction = Instruction::default();
+        while decoder.can_decode() {
+            let at = decoder.position();
+            if self.ranges[index].frames[at] != 0 {
+                break;
+            }
+            decoder.decode_out(&mut instruction);
+            if instruction.is_invalid() || frame.rule().is_none() {
+                break;
+            }
+            let Some(id) = self.id(frame) else { break };
+            self.ranges[index].frames[at..decoder.position().min(bytes.len())].fill(id);
+            switch.note(&instruction);
+            if !self.branch(&instruction, frame, switch) {
+                break;
+            }
+            frame = frame.after(&instruction, &mut self.factory);
+            let next = decoder.ip();
+            let padded = instruction.mnemonic() == Mnemonic::Nop;
+            after_call = instruction.mnemonic() == Mnemonic::Call || after_call && padded;
+            // A call that does not return is followed by another function or another part of this one.
+            let may_be_elsewhere = after_call && (padded || next.is_multiple_of(16));
+            if self.starts.contains(&next) || may_be_elsewhere && !self.continues(next, frame) {
+                break;
+            }
+        }
+    }
+
+    /// Whether code at `svma` can have `frame`.
+    fn continues(&self, svma: u64, frame: Frame) -> bool {
+        match self.probe(svma) {
+            Some(probed) => probed.sp() == frame.sp(),
+            None => self.locate(svma).is_none_or(|(index, offset)| {
+                !starts_function(&self.ranges[index].bytes[offset..])
+            }),
+        }
+    }
+
+    fn probe(&self, svma: u64) -> Option<Frame> {
+        let decoder_at = |svma| {
+            let (index, offset) = self.locate(svma)?;
+            Some(decoder(&self.ranges[index], offset))
+        };
+        let known = |svma| {
+            let (index, offset) = self.locate(svma)?;
+            let id = usize::from(self.ranges[index].frames[offset]).checked_sub(1)?;
+            self.frames.get(id).copied()
+        };
+        Probe::frame_at(svma, decoder_at, known, &self.budget)
+    }
+
+    /// Notes where the instruction leads besides the next one; false if control does not get there.
+    fn branch(&mut self, instruction: &Instruction, frame: Frame, switch: Switch) -> bool {
+        let target = instruction.near_branch_target();
+        match instruction.flow_control() {
+            _ if instruction.mnemonic() == Mnemonic::Hlt => false,
+            FlowControl::Next | FlowControl::IndirectCall | FlowControl::XbeginXabortXend => true,
+            FlowControl::Call if instruction.mnemonic() == Mnemonic::Syscall => true,
+            FlowControl::Call => {
+                if target != instruction.next_ip() {
+                    self.start_function(target);
+                }
+                true
+            }
+            FlowControl::ConditionalBranch => {
+                self.pending.push((target, frame));
+                true
+            }
+            FlowControl::UnconditionalBranch => {
+                self.pending.push((target, frame));
+                false
+            }
+            FlowControl::IndirectBranch => {
+                match switch.targets(instruction, self.read, &self.budget) {
+                    Some(targets) => {
+                        self.pending.extend(targets.into_iter().map(|target| (target, frame)));
+                    }
+                    None => {
+                        self.indirect_jumps.insert(instruction.ip(), frame);
+                    }
+                }
+                false
+            }
+            FlowControl::Return | FlowControl::Interrupt | FlowControl::Exception => false,
+        }
+    }
+
+    fn id(&mut self, frame: Frame) -> Option<FrameId> {
+        if let Some(id) = self.ids.get(&frame) {
+            return Some(*id);
+        }
+        let id = FrameId::try_from(self.frames.len() + 1).ok()?;
+        self.frames.push(frame);
+        self.ids.insert(frame, id);
+        Some(id)
+    }
+
+    /// Calls `sink` for each run of addresses with one frame, in ascending order.
+    pub(super) fn for_each_run(&self, mut sink: impl FnMut(Range<u64>, Rule)) {
+        for range in &self.ranges {
+            let frames = &range.frames;
+            let mut start = 0;
+            while start < frames.len() {
+                let id = frames[start];
+                let mut end = start + run_length(&frames[start..]);
+                let frame = usize::from(id).checked_sub(1).and_then(|index| self.frames.get(index));
+                if let Some(rule) = frame.and_then(Frame::rule) {
+                    let padding = frames.get(end..).map_or(0, run_length);
+                    if frames.get(end) == Some(&0) && padding < MAX_PADDING {
+                        end += padding;
+                    }
+                    // A signal handler returns to the trampoline, and return addresses are looked up a byte before.
+                    let early = u64::from(*self.frame(id) == Frame::SIGNAL && start > 0);
+                    sink(range.start + start as u64 - early..range.start + end as u64, rule);
+                }
+                start = end;
+            }
+        }
+    }
+
+    fn frame(&self, id: FrameId) -> &Frame {
+        &self.frames[usize::from(id) - 1]
+    }
+}
+
+fn run_length(frames: &[FrameId]) -> usize {
+    frames.iter().take_while(|id| **id == frames[0]).count()
+}
+
+fn decoder<'b>(range: &CodeRange<'b>, offset: usize) -> Decoder<'b> {
+    let mut decoder = Decoder::with_ip(64, range.bytes, range.start, DecoderOptions::NONE);
+    // The position is inside the range, so it can be set.
+    if decoder.set_position(offset).is_ok() {
+        decoder.set_ip(range.start + offset as u64);
+    }
+    decoder
+}
+
+/// Whether code starts with a push of a callee-saved register, `sub rsp` or `endbr64`.
+fn starts_function(bytes: &[u8]) -> bool {
+    matches!(
+        *bytes,
+        [0x53 | 0x55, ..]
+            | [0x41, 0x54..=0x57, ..]
+            | [0x48, 0x83 | 0x81, 0xec, ..]
+            | [0xf3, 0x0f, 0x1e, 0xfa, ..]
+    )
+}

@@ -1,0 +1,158 @@
+//! Code without unwind information: rules found by following the code itself (`x86_64`).
+//!
+//! musl's libc, start-up code, procedure linkage tables of some linkers and `_init` come without call frame
+//! information. From a function's first instruction on, this follows what each instruction does to sp, and where it
+//! saves the frame pointer and rbx; where that is lost, no rule is given. It is bounded to little code: it stands in
+//! for missing information, and is no replacement for it.
+
+mod flow;
+mod frame;
+mod probe;
+mod switch;
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use object::ReadRef;
+use object::elf;
+
+use self::flow::Flow;
+use crate::arch::Machine;
+use crate::image::Image;
+use crate::rule::Rule;
+use crate::spans::{Pieces, Span};
+
+/// Holes shorter than this are alignment padding.
+const MIN_HOLE: u64 = 16;
+
+/// Larger symbol tables are not worth their reading: images with so many functions describe them.
+const MAX_SYMBOL_BYTES: u64 = 4 << 20;
+
+/// Ranges with rules found from the code.
+#[derive(Debug, Default)]
+pub(crate) struct RecognizedCode {
+    pub(crate) spans: Vec<Span>,
+    /// Sorted by address; a span's rows are those inside it.
+    rows: Vec<(u64, Rule)>,
+}
+
+impl RecognizedCode {
+    /// Follows the code in the executable sections of `image` that `described` leaves out. Without section headers
+    /// there is no telling code from data, and it is only followed from the entry point on.
+    ///
+    /// If more than `max_bytes` are left out, nothing is done.
+    pub(crate) fn find<'d, R: ReadRef<'d>>(
+        image: &Image<'d, R>,
+        described: &Pieces,
+        max_bytes: u64,
+    ) -> Self {
+        if image.machine != Machine::X86_64 {
+            return Self::default();
+        }
+        let holes = holes(&code_sections(image), described);
+        if holes.iter().map(|hole| hole.end - hole.start).sum::<u64>() > max_bytes {
+            return Self::default();
+        }
+        Self::follow(image, &holes)
+    }
+
+    /// Follows the code in `holes`, which are sorted and disjoint.
+    pub(crate) fn follow<'d, R: ReadRef<'d>>(image: &Image<'d, R>, holes: &[Range<u64>]) -> Self {
+        let read = |svma, len| image.bytes_at(svma, len);
+        let mut flow = Flow::new(&read);
+        for hole in holes {
+            if let Some(bytes) = image.bytes_at(hole.start, hole.end - hole.start) {
+                flow.add_range(hole.start, bytes);
+            }
+        }
+        flow.follow_entry(image.entry());
+        flow.follow_functions(function_symbols(image));
+        if !image.sections().is_empty() {
+            flow.follow_the_rest();
+        }
+        let mut found = Self::default();
+        flow.for_each_run(|range, rule| {
+            let Ok(len) = u32::try_from(range.end - range.start) else { return };
+            match found.spans.last_mut() {
+                Some(last) if last.start + u64::from(last.len) == range.start => last.len += len,
+                _ => found.spans.push(Span { start: range.start, len, key: 0 }),
+            }
+            found.rows.push((range.start, rule));
+        });
+        found
+    }
+
+    /// The rows that begin in `range`, and before them the one in force at its start.
+    pub(crate) fn rows(&self, range: &Range<u64>) -> &[(u64, Rule)] {
+        let first = self.rows.partition_point(|(svma, _)| *svma <= range.start).saturating_sub(1);
+        let end = self.rows.partition_point(|(svma, _)| *svma < range.end);
+        self.rows.get(first..end).unwrap_or_default()
+    }
+}
+
+/// The executable sections; without section headers what is mapped as code.
+pub(crate) fn code_sections<'d, R: ReadRef<'d>>(image: &Image<'d, R>) -> Vec<Range<u64>> {
+    if image.sections().is_empty() {
+        return image.code.clone();
+    }
+    let executable = u64::from(elf::SHF_EXECINSTR | elf::SHF_ALLOC);
+    let sections = image.sections().iter().filter(|s| s.flags & executable == executable);
+    let mut ranges: Vec<Range<u64>> = sections
+        .filter_map(|s| Some(s.address..s.address.checked_add(s.size)?))
+        .filter(|range| {
+            !range.is_empty() && image.is_code(range.start) && image.is_code(range.end - 1)
+        })
+        .collect();
+    ranges.sort_unstable_by_key(|range| range.start);
+    let mut end = 0;
+    ranges.retain(|range| {
+        let disjoint = range.start >= end;
+        end = end.max(range.end);
+        disjoint
+    });
+    ranges
+}
+
+/// What `described` leaves out of `sections`.
+fn holes(sections: &[Range<u64>], described: &Pieces) -> Vec<Range<u64>> {
+    let mut holes = Vec::new();
+    let mut add = |hole: Range<u64>| {
+        if hole.end.saturating_sub(hole.start) >= MIN_HOLE {
+            holes.push(hole);
+        }
+    };
+    for section in sections {
+        let pieces = described.as_slice();
+        let first = pieces.partition_point(|piece| piece.end() <= section.start);
+        let mut at = section.start;
+        for piece in pieces[first..].iter().take_while(|piece| piece.start < section.end) {
+            add(at..piece.start);
+            at = at.max(piece.end());
+        }
+        add(at..section.end);
+    }
+    holes
+}
+
+/// The addresses of function symbols.
+fn function_symbols<'d, R: ReadRef<'d>>(image: &Image<'d, R>) -> BTreeSet<u64> {
+    const SYMBOL_LEN: usize = 24;
+    let mut addresses = BTreeSet::new();
+    for table in [".symtab", ".dynsym"] {
+        if image.section(table).is_none_or(|section| section.size > MAX_SYMBOL_BYTES) {
+            continue;
+        }
+        let Ok(Some((_, data))) = image.section_data(table) else { continue };
+        for symbol in data.chunks_exact(SYMBOL_LEN) {
+            let is_function = symbol[4] & 0xf == elf::STT_FUNC;
+            let value = symbol[8..16].try_into().map_or(0, u64::from_le_bytes);
+            if is_function && value != 0 {
+                addresses.insert(value);
+            }
+        }
+    }
+    addresses
+}
+
+#[cfg(test)]
+mod tests;

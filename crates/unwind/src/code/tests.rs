@@ -1,0 +1,174 @@
+//! Rules found from code, held against the call frame information of code that has it, and against musl's libc, which
+//! has none.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::Command;
+
+use object::{Object as _, ObjectSymbol as _, ReadCache};
+
+use super::{RecognizedCode, code_sections};
+use crate::image::Image;
+use crate::rule::{Rule, RuleKind, Slot};
+use crate::{CompactTable, Options, build, lookup};
+
+/// How far rules found from code agree with described ones, where a described one begins.
+#[derive(Debug, Default)]
+struct Agreement {
+    described: u64,
+    found: u64,
+    /// Both count from the same register.
+    comparable: u64,
+    same_cfa: u64,
+    /// Both say that rbp is on the stack, but not at the same place.
+    other_place_of_fp: u64,
+}
+
+fn compare(path: &Path, agreement: &mut Agreement) {
+    let cache = ReadCache::new(File::open(path).unwrap());
+    let options = Options::default();
+    let table = build(&cache, &options).unwrap();
+    let image = Image::open(&cache, options.max_section_bytes).unwrap();
+    let found = RecognizedCode::follow(&image, &code_sections(&image));
+    for page in &table.pages {
+        for row in table.rows_of(page) {
+            let svma = (u64::from(page.index) << 16) | u64::from(row.address_low);
+            let described = table.rules[usize::from(row.rule)];
+            if described.kind != RuleKind::Offset || described.ra != Slot::Cfa(-1) {
+                continue;
+            }
+            agreement.described += 1;
+            let Some(rule) = rule_at(&found, svma) else { continue };
+            agreement.found += 1;
+            if rule.cfa_reg == described.cfa_reg {
+                agreement.comparable += 1;
+                agreement.same_cfa += u64::from(rule.cfa_offset == described.cfa_offset);
+            }
+            let both_saved = matches!((rule.fp, described.fp), (Slot::Cfa(_), Slot::Cfa(_)));
+            agreement.other_place_of_fp += u64::from(both_saved && rule.fp != described.fp);
+        }
+    }
+}
+
+fn rule_at(found: &RecognizedCode, svma: u64) -> Option<Rule> {
+    let after = found.spans.partition_point(|span| span.start <= svma);
+    let span = found.spans.get(after.checked_sub(1)?)?;
+    let covers = svma < span.start + u64::from(span.len);
+    covers.then(|| found.rows(&(svma..svma + 1)).last().map(|(_, rule)| *rule))?
+}
+
+#[test]
+fn rules_found_from_code_agree_with_call_frame_information() {
+    let mut all = Agreement::default();
+    for path in ["/bin/bash", "/bin/tar", "/lib/x86_64-linux-gnu/libc.so.6"] {
+        compare(Path::new(path), &mut all);
+    }
+    println!("{all:?}");
+    assert!(all.described > 30_000, "too few rows to prove anything");
+    assert!(all.found * 100 >= all.described * 99);
+    assert!(all.comparable * 100 >= all.found * 95);
+    assert!(all.same_cfa * 100 >= all.comparable * 99);
+    assert!(all.other_place_of_fp * 1000 <= all.found * 5);
+}
+
+const PROGRAM: &str = "
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+static int compare(const void *left, const void *right) { return *(const int *)left - *(const int *)right; }
+static void handle(int number) { exit(number); }
+static void *thread(void *argument) { return argument; }
+int main(void)
+{
+	int numbers[] = { 3, 1, 2 };
+	pthread_t id;
+	signal(SIGUSR1, handle);
+	pthread_create(&id, 0, thread, 0);
+	qsort(numbers, 3, sizeof(int), compare);
+	return printf(\"%d %f\\n\", numbers[0], 1.5);
+}
+";
+
+struct Musl {
+    bytes: Vec<u8>,
+    table: CompactTable,
+}
+
+impl Musl {
+    fn compile() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let source = directory.path().join("program.c");
+        let output = directory.path().join("program");
+        std::fs::write(&source, PROGRAM).unwrap();
+        let status = Command::new("musl-gcc")
+            .args(["-O2", "-static", "-o"])
+            .args([&output, &source])
+            .status()
+            .expect("musl-gcc is needed");
+        assert!(status.success());
+        let bytes = std::fs::read(output).unwrap();
+        let table = build(bytes.as_slice(), &Options::default()).unwrap();
+        Self { bytes, table }
+    }
+
+    fn functions(&self) -> Vec<(String, u64, u64)> {
+        let image = object::File::parse(self.bytes.as_slice()).unwrap();
+        let functions = image.symbols().filter(|symbol| symbol.kind() == object::SymbolKind::Text);
+        functions
+            .map(|symbol| (symbol.name().unwrap().to_owned(), symbol.address(), symbol.size()))
+            .filter(|(name, ..)| !name.is_empty())
+            .collect()
+    }
+
+    fn address_of(&self, name: &str) -> u64 {
+        let image = object::File::parse(self.bytes.as_slice()).unwrap();
+        image.symbol_by_name(name).expect(name).address()
+    }
+
+    fn rule_at(&self, svma: u64) -> Rule {
+        *lookup(&self.table, svma).unwrap()
+    }
+}
+
+#[test]
+fn musls_functions_start_with_the_return_address_on_top_of_the_stack() {
+    let musl = Musl::compile();
+    let mut checked = 0;
+    for (name, address, size) in musl.functions() {
+        if size == 0 || matches!(name.as_str(), "_start" | "__restore_rt" | "__restore") {
+            continue;
+        }
+        let rule = musl.rule_at(address);
+        assert_eq!(
+            (rule.kind, rule.cfa_reg, rule.cfa_offset, rule.ra),
+            (RuleKind::Offset, 7, 8, Slot::Cfa(-1)),
+            "{name}"
+        );
+        checked += 1;
+    }
+    assert!(checked > 100, "{checked}");
+}
+
+#[test]
+fn musls_entries_and_trampoline_are_recognised() {
+    let musl = Musl::compile();
+    let start = musl.address_of("_start");
+    assert_eq!(musl.rule_at(start).kind, RuleKind::Root);
+    assert_eq!(musl.rule_at(start + 0x15).kind, RuleKind::Root, "after the call of _start_c");
+
+    let trampoline = musl.address_of("__restore_rt");
+    assert_eq!(musl.rule_at(trampoline), Rule::signal(0));
+    assert_eq!(musl.rule_at(trampoline - 1), Rule::signal(0), "a return address is looked up so");
+
+    // The child's side of __clone: xor ebp, ebp; pop rdi; call r9
+    let clone = musl.address_of("__clone");
+    assert_eq!(musl.rule_at(clone).kind, RuleKind::Offset);
+    let image = object::File::parse(musl.bytes.as_slice()).unwrap();
+    let text =
+        object::ObjectSection::data_range(&image.section_by_name(".text").unwrap(), clone, 64);
+    let child = [0x31, 0xed, 0x5f, 0x41, 0xff, 0xd1];
+    let at = text.unwrap().unwrap().windows(child.len()).position(|code| code == child).unwrap();
+    let call_end = clone + (at + child.len()) as u64;
+    assert_eq!(musl.rule_at(call_end - 1).kind, RuleKind::Root);
+}
