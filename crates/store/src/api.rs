@@ -109,7 +109,8 @@ impl SeriesTotal {
     }
 }
 
-fn label_values(totals: &SeriesTotals) -> BTreeMap<String, BTreeMap<String, f64>> {
+/// Label name → value → weight of the series that have it.
+pub fn label_values(totals: &SeriesTotals) -> BTreeMap<String, BTreeMap<String, f64>> {
     let mut names: BTreeMap<String, BTreeMap<String, f64>> = BTreeMap::new();
     for total in &totals.series {
         for (name, value) in &total.labels {

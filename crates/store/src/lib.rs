@@ -13,7 +13,7 @@ pub mod embedded;
 mod error;
 mod query;
 
-pub use api::{Maintenance, ProfileStore, SeriesTotal, SeriesTotals, Stats};
+pub use api::{Maintenance, ProfileStore, SeriesTotal, SeriesTotals, Stats, label_values};
 pub use coverage::Coverage;
 pub use embedded::{EmbeddedStore, Options, Retention};
 pub use error::StoreError;
