@@ -47,18 +47,22 @@ impl Default for Options {
 pub fn build<'d, R: ReadRef<'d>>(data: R, options: &Options) -> Result<CompactTable, Error> {
     let image = Image::open(data, options.max_section_bytes)?;
     let eh_frame = eh_frame(&image)?;
-    let debug_frame = image.section_data(".debug_frame")?;
-    let go_table = go::table_bytes(&image)?;
+    let mut stats = Stats::default();
+    let debug_frame = optional(image.section_data(".debug_frame"), &mut stats);
+    let go_table = optional(go::table_bytes(&image), &mut stats);
     let go = go_table.as_ref().and_then(|table| GoCode::open(&image, table));
     let registers = image.machine.registers();
     let mut eh_frame = eh_frame.as_ref().map(|(data, bases)| {
         CfiSection::new(EhFrame::new(data, LittleEndian), bases.clone(), registers)
     });
-    let mut debug_frame = debug_frame.as_ref().map(|(_, data)| {
-        CfiSection::new(DebugFrame::new(data, LittleEndian), BaseAddresses::default(), registers)
+    let mut debug_frame = debug_frame.as_ref().map(|data| {
+        CfiSection::new(
+            DebugFrame::new(&data.bytes, LittleEndian),
+            BaseAddresses::default(),
+            registers,
+        )
     });
 
-    let mut stats = Stats::default();
     let mut pieces = Pieces::default();
     if let Some(go) = &go {
         let spans = go.list();
@@ -96,6 +100,14 @@ const EH_FRAME_HDR_LEN: u64 = 12;
 
 type EhFrameData<'d> = (Cow<'d, [u8]>, BaseAddresses);
 
+/// What may be missing: a section that cannot be read is counted.
+fn optional<T>(read: Result<Option<T>, Error>, stats: &mut Stats) -> Option<T> {
+    read.unwrap_or_else(|_| {
+        stats.unread_sections += 1;
+        None
+    })
+}
+
 /// `.eh_frame` by its section, or where the section headers are stripped by the segment of its search table.
 fn eh_frame<'d, R: ReadRef<'d>>(image: &Image<'d, R>) -> Result<Option<EhFrameData<'d>>, Error> {
     let header = image.segment_address(object::elf::PT_GNU_EH_FRAME);
@@ -109,8 +121,8 @@ fn eh_frame<'d, R: ReadRef<'d>>(image: &Image<'d, R>) -> Result<Option<EhFrameDa
     if let Some(got) = image.section(".got") {
         bases = bases.set_got(got.address);
     }
-    if let Some((address, data)) = image.section_data(".eh_frame")? {
-        return Ok(Some((data, bases.set_eh_frame(address))));
+    if let Some(data) = image.section_data(".eh_frame")? {
+        return Ok(Some((data.bytes, bases.set_eh_frame(data.address))));
     }
     let from_header = header.and_then(|header| {
         let bytes = image.bytes_at(header, EH_FRAME_HDR_LEN)?;

@@ -118,6 +118,7 @@ mod tests {
     use super::*;
 
     type Flat = Vec<(u64, u64, u32)>;
+    type Case<'c> = (&'c [&'c [(u64, u64, u32)]], Flat);
 
     fn layers(layers: &[&[(u64, u64, u32)]], code: &[Range<u64>]) -> Flat {
         let mut pieces = Pieces::default();
@@ -135,7 +136,7 @@ mod tests {
     #[test]
     fn later_layers_fill_holes_only() {
         let code: &[Range<u64>] = &[10..50, 60..100];
-        let cases: [(&[&[(u64, u64, u32)]], Flat); 6] = [
+        let cases: [Case<'_>; 6] = [
             (&[&[(0, 20, 1), (30, 70, 2)]], vec![(10, 20, 1), (30, 50, 2), (60, 70, 2)]),
             (&[&[(30, 40, 1), (20, 35, 2)]], vec![(20, 35, 2), (35, 40, 1)]),
             (&[&[(20, 30, 1), (20, 30, 2)]], vec![(20, 30, 1)]),

@@ -49,6 +49,8 @@ pub struct Stats {
     pub lost_register_rows: u64,
     /// Holes of at least 16 bytes between described ranges.
     pub gaps: u64,
+    /// Sections besides `.eh_frame` that are too large, outside the file or do not decompress.
+    pub unread_sections: u64,
     /// Functions taken from Go's own tables.
     pub go_functions: u64,
     /// Ranges without unwind information whose rules were found from the code's bytes.

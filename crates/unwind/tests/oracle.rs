@@ -3,6 +3,8 @@
 //! The translation of gimli's rows is written here a second time, on the bytes of expressions, so that it shares
 //! nothing with the crate.
 
+#![allow(clippy::unwrap_used, reason = "the whole file is a test")]
+
 mod machine;
 mod translator;
 

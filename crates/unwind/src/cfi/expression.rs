@@ -23,10 +23,10 @@ pub(crate) enum Address {
 /// The longest shape that is known has 8 operations (the procedure linkage table's); `plus_uconst` may follow.
 const MAX_OPERATIONS: usize = 12;
 
-fn operations<'d>(
-    expression: Expression<Bytes<'d>>,
+fn operations(
+    expression: Expression<Bytes<'_>>,
     encoding: Encoding,
-) -> Option<Vec<Operation<Bytes<'d>>>> {
+) -> Option<Vec<Operation<Bytes<'_>>>> {
     let mut operations = Vec::new();
     let mut iter = expression.operations(encoding);
     while let Some(operation) = iter.next().ok()? {

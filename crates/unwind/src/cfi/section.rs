@@ -81,7 +81,8 @@ where
                 Ok(Some(CieOrFde::Fde(partial))) => {
                     let fde = partial.parse(|_, _, offset| self.cie(offset).map(|cie| cie.entry));
                     match fde.ok().and_then(|fde| span_of(&fde)) {
-                        Some(span) => listing.spans.extend(span),
+                        Some(span) if span.len == 0 => {}
+                        Some(span) => listing.spans.push(span),
                         None => listing.malformed += 1,
                     }
                 }
@@ -188,11 +189,10 @@ fn run_cie<'d, S: UnwindSection<Bytes<'d>>>(
         .then_some(Cie { initial: evaluation.state, entry })
 }
 
-/// The range of a description; `Some(None)` if it is empty, `None` if it cannot be one.
-fn span_of(fde: &FrameDescriptionEntry<Bytes<'_>>) -> Option<Option<Span>> {
+/// The range of a description, if it is one.
+fn span_of(fde: &FrameDescriptionEntry<Bytes<'_>>) -> Option<Span> {
     let start = fde.initial_address();
     start.checked_add(fde.len())?;
-    let key = u32::try_from(fde.offset()).ok()?;
-    let Ok(len) = u32::try_from(fde.len()) else { return None };
-    Some((len > 0).then_some(Span { start, len, key }))
+    let len = u32::try_from(fde.len()).ok()?;
+    Some(Span { start, len, key: u32::try_from(fde.offset()).ok()? })
 }

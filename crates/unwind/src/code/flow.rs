@@ -14,7 +14,7 @@ use super::probe::Probe;
 use super::switch::{Read, Switch};
 use crate::rule::Rule;
 
-/// `mov rax, 15; syscall` and `mov eax, 15; syscall`: rt_sigreturn.
+/// `mov rax, 15; syscall` and `mov eax, 15; syscall`: the system call `rt_sigreturn`.
 const SIGRETURN: [&[u8]; 2] =
     [&[0x48, 0xc7, 0xc0, 15, 0, 0, 0, 0x0f, 0x05], &[0xb8, 15, 0, 0, 0, 0x0f, 0x05]];
 

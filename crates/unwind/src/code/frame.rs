@@ -146,7 +146,7 @@ impl Frame {
             }
             // Position-independent code may call the next instruction for its address.
             Mnemonic::Call if instruction.near_branch_target() == instruction.next_ip() => {
-                self.grow(8)
+                self.grow(8);
             }
             Mnemonic::Call => {}
             Mnemonic::Mov => return self.moves_register(instruction, register),

@@ -142,8 +142,8 @@ fn function_symbols<'d, R: ReadRef<'d>>(image: &Image<'d, R>) -> BTreeSet<u64> {
         if image.section(table).is_none_or(|section| section.size > MAX_SYMBOL_BYTES) {
             continue;
         }
-        let Ok(Some((_, data))) = image.section_data(table) else { continue };
-        for symbol in data.chunks_exact(SYMBOL_LEN) {
+        let Ok(Some(data)) = image.section_data(table) else { continue };
+        for symbol in data.bytes.chunks_exact(SYMBOL_LEN) {
             let is_function = symbol[4] & 0xf == elf::STT_FUNC;
             let value = symbol[8..16].try_into().map_or(0, u64::from_le_bytes);
             if is_function && value != 0 {

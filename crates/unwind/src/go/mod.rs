@@ -71,8 +71,8 @@ pub(crate) fn table_bytes<'d, R: ReadRef<'d>>(
         return Ok(None);
     }
     for name in SECTIONS {
-        if let Some((_, data)) = image.section_data(name)? {
-            return Ok(Some(data));
+        if let Some(data) = image.section_data(name)? {
+            return Ok(Some(data.bytes));
         }
     }
     // Some linkers merge it into another section. Without any headers any image may be of Go.

@@ -139,9 +139,8 @@ impl<'d> Pclntab<'d> {
         let name_len = name.iter().take(256).position(|&byte| byte == 0).unwrap_or(0);
         let flags_at = match self.version {
             Version::Go12 => None,
-            Version::Go116 => Some(41),
             Version::Go118 => Some(37),
-            Version::Go120 => Some(41),
+            Version::Go116 | Version::Go120 => Some(41),
         };
         let flags = flags_at.map_or(Some(0), |at: usize| record.get(at).copied())?;
         let pcsp = u32_at(record, entry_len + 12)?;

@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn prologues_of_all_releases_are_recognised() {
-        let cases: [(&[u8], u64, i64, Option<(u64, u64)>); 5] = [
+        type Case<'c> = (&'c [u8], u64, i64, Option<(u64, u64)>);
+        let cases: [Case<'_>; 5] = [
             (&[0x55, 0x48, 0x89, 0xe5, 0x48], 1, 8, Some((1, 4))),
             (
                 &[

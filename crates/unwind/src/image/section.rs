@@ -22,6 +22,13 @@ pub(crate) struct Section<'d> {
     raw: &'d elf::SectionHeader64<LittleEndian>,
 }
 
+/// A section's contents.
+#[derive(Debug, Clone)]
+pub(crate) struct SectionData<'d> {
+    pub(crate) address: u64,
+    pub(crate) bytes: Cow<'d, [u8]>,
+}
+
 /// The headers of all sections; none if the table is absent or damaged, as in an image stripped of it.
 pub(super) fn read_table<'d, R: ReadRef<'d>>(
     header: &'d FileHeader64<LittleEndian>,
@@ -51,7 +58,7 @@ impl<'d, R: ReadRef<'d>> Image<'d, R> {
     pub(crate) fn section_data(
         &self,
         name: &'static str,
-    ) -> Result<Option<(u64, Cow<'d, [u8]>)>, Error> {
+    ) -> Result<Option<SectionData<'d>>, Error> {
         let Some(section) = self.section(name) else { return Ok(None) };
         let unreadable = Error::UnreadableSection(name);
         let Some((offset, size)) = section.raw.file_range(LittleEndian) else { return Ok(None) };
@@ -77,7 +84,7 @@ impl<'d, R: ReadRef<'d>> Image<'d, R> {
                 packed.decompress().map_err(|_| unreadable)?
             }
         };
-        Ok(Some((section.address, data)))
+        Ok(Some(SectionData { address: section.address, bytes: data }))
     }
 
     fn check_size(&self, name: &'static str, size: u64) -> Result<(), Error> {

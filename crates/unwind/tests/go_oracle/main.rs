@@ -1,6 +1,8 @@
 //! Rows of Go code, read from Go's own tables, equal the `.debug_frame` that the same toolchain writes into the
 //! executable that is not stripped; and the special functions of its runtime have their special rules.
 
+#![allow(clippy::unwrap_used, reason = "the whole file is a test")]
+
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::process::Command;
