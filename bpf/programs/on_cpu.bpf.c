@@ -266,7 +266,6 @@ IR_INLINE void fill_sample(struct ir_sample *sample, u64 pid_tgid, struct task_s
 	sample->pid = pid_tgid >> 32;
 	sample->tid = (u32)pid_tgid;
 	sample->cpu = bpf_get_smp_processor_id();
-	sample->weight = 1;
 	bpf_get_current_comm(sample->comm, sizeof(sample->comm));
 }
 

@@ -34,7 +34,7 @@ struct ir_sample {
 	unsigned int pid;		/* thread group id in the initial namespace */
 	unsigned int tid;
 	unsigned int cpu;
-	unsigned int weight;		/* sampling periods that this sample stands for, >= 1 */
+	unsigned int reserved;
 	char comm[IR_COMM_LENGTH];	/* of the thread */
 };
 _Static_assert(sizeof(struct ir_sample) == 80, "a sample is 80 bytes");

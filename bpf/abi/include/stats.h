@@ -12,9 +12,7 @@
 	X(USER_FRAMES, "user_frames", "user frames unwound in the kernel")                                      \
 	X(USER_STACKS, "user_stacks", "user stacks unwound in the kernel")                                      \
 	X(KERNEL_FRAMES, "kernel_frames", "kernel frames")                                                     \
-	X(STACKS_SENT, "stacks_sent", "stacks sent to user space")                                             \
-	X(WEIGHT, "samples_weight", "sampling periods that the samples stand for")                             \
-	X(MISSED_PERIODS, "periods_missed", "sampling periods without a timer interrupt of their own")
+	X(STACKS_SENT, "stacks_sent", "stacks sent to user space")
 
 enum ir_stat {
 #define IR_STAT_ENUM(name, text, help) IR_STAT_##name,

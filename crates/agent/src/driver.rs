@@ -178,7 +178,7 @@ impl Driver {
         });
         let thread = sample.comm.map(|byte| byte as u8);
         let key = SampleKey { process, thread, user_stack, kernel_stack: sample.kernel_stack };
-        state.window.add(key, sample.time_ns, sample.weight);
+        state.window.add(key, sample.time_ns);
         state.samples_in_window += 1;
     }
 

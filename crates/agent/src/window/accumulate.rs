@@ -114,9 +114,8 @@ impl Window {
         })
     }
 
-    pub(crate) fn add(&mut self, key: SampleKey, time_ns: u64, weight: u32) {
-        let times = self.samples.entry(key).or_default();
-        times.extend(std::iter::repeat_n(time_ns, weight.max(1) as usize));
+    pub(crate) fn add(&mut self, key: SampleKey, time_ns: u64) {
+        self.samples.entry(key).or_default().push(time_ns);
     }
 
     /// Ends the window at `end_ns` and begins the next.
@@ -160,12 +159,12 @@ mod tests {
     fn a_stack_of_the_window_before_is_still_found_but_not_of_the_one_before_that() {
         let mut window = Window::open(0, Stats::default());
         window.add_user_stack(stack(7));
-        window.add(key(7), 5, 1);
+        window.add(key(7), 5);
         assert!(window.close(10, Stats::default()).user_stack(7).is_some());
-        window.add(key(7), 11, 2);
+        window.add(key(7), 11);
         let second = window.close(20, Stats::default());
         assert!(second.user_stack(7).is_some());
-        assert_eq!((second.start_ns, second.samples[&key(7)].as_slice()), (10, &[11, 11][..]));
+        assert_eq!((second.start_ns, second.samples[&key(7)].as_slice()), (10, &[11][..]));
         assert!(window.close(30, Stats::default()).user_stack(7).is_none());
     }
 }
