@@ -18,7 +18,7 @@ IR_INLINE u64 ir_sign_mask(s64 value)
 	return (u64)value;
 }
 
-/* All ones if index < count and key <= wanted, else zero. All four are below 2^63. */
+/* All ones if index < count and key <= wanted, else zero. All four must be below 2^63: user space sees to it. */
 IR_INLINE u64 ir_at_or_below(u64 index, u64 count, u64 key, u64 wanted)
 {
 	return ir_sign_mask((s64)(index - count)) & ~ir_sign_mask((s64)(wanted - key));

@@ -95,7 +95,7 @@ IR_INLINE bool ir_cfa(struct ir_walk *walk, const struct ir_rule *rule, u64 *cfa
 {
 	u64 base;
 
-	if (!ir_register(walk, rule->cfa_reg, &base)) {
+	if (!ir_register(walk, rule->kind == IR_RULE_PLT ? IR_RSP : rule->cfa_reg, &base)) {
 		ir_walk_stop(walk, IR_STOP_REGISTER_LOST);
 		return false;
 	}

@@ -34,12 +34,13 @@ pub(crate) struct MappingSet(BTreeMap<u64, MappedCode>);
 impl MappingSet {
     /// Adds a mapping; what it covers of others is theirs no more.
     pub(crate) fn insert(&mut self, mapping: Mapping) {
-        if mapping.start >= mapping.end {
+        // The vsyscall page is the kernel's: no user code runs in it. Searches take addresses as signed numbers.
+        if mapping.start >= mapping.end || mapping.end > i64::MAX as u64 {
             return;
         }
         self.cut(mapping.start, mapping.end);
         let image = match mapping.kind {
-            MappingKind::Anonymous | MappingKind::Special | MappingKind::Vsyscall => ImageRef::Anonymous,
+            MappingKind::Anonymous | MappingKind::Special => ImageRef::Anonymous,
             _ => ImageRef::Unresolved,
         };
         self.0.insert(mapping.start, MappedCode { mapping, image });
@@ -131,6 +132,13 @@ mod tests {
             }
             assert_eq!(ranges(&set), expected, "{inserted:x?}");
         }
+    }
+
+    #[test]
+    fn the_vsyscall_page_is_left_out() {
+        let mut set = MappingSet::default();
+        set.insert(mapping(0xffff_ffff_ff60_0000, 0xffff_ffff_ff60_1000, 0));
+        assert_eq!(set.len(), 0);
     }
 
     #[test]
