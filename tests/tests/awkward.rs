@@ -1,4 +1,4 @@
-//! Programs whose stacks or files are hard to follow, all at once in one recording of the whole machine.
+//! Programs whose stacks or files are hard to follow, in one recording of the whole machine.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use anyhow::Result;
 use e2e::Launch::{
     Chroot, Deleted, Memory, MountNamespace, Plain, Plugin, Replaced, ResolveEachCall, SecondMode,
 };
-use e2e::{Actor, Folded, Launch, Machine, Observed, Recording, Request};
+use e2e::{Actor, Launch, Machine, Observed, Outcome, Recording, Request};
 
 const HZ: u32 = 499;
-const WORK: Duration = Duration::from_secs(25);
+const WORK: Duration = Duration::from_secs(6);
 /// Of each program's samples; one stray sample is allowed where that would be less than one.
 const WHOLE: f64 = 0.99;
 const FEWEST: u64 = 10;
@@ -48,21 +48,27 @@ const CAST: &[(&str, &str, Launch)] = &[
     ("go-stacks", "go-stacks", Plain),
 ];
 
-static SCENE: LazyLock<Result<Folded, String>> =
+/// Programs that work at the same time.
+const TURN: usize = 7;
+
+static SCENE: LazyLock<Result<Outcome, String>> =
     LazyLock::new(|| record().map_err(|error| format!("{error:?}")));
 
-fn record() -> Result<Folded> {
+/// All are started before the recording; they work and end in turns.
+fn record() -> Result<Outcome> {
     let _machine = Machine::reserve()?;
     let start = |(service, program, launch): &(&str, &str, Launch)| {
         Actor::start(&service_name(service), program, *launch)
     };
     let mut actors = CAST.iter().map(start).collect::<Result<Vec<_>>>()?;
     let mut recording = Recording::start(Request::machine(HZ))?;
-    actors.iter_mut().try_for_each(|actor| actor.target.release())?;
-    recording.go_on_for(WORK)?;
-    recording.interrupt()?;
-    actors.into_iter().try_for_each(|actor| actor.target.stop())?;
-    Ok(recording.outcome()?.folded)
+    while !actors.is_empty() {
+        let mut turn: Vec<Actor> = actors.drain(..TURN.min(actors.len())).collect();
+        turn.iter_mut().try_for_each(|actor| actor.target.release())?;
+        recording.go_on_for(WORK)?;
+        turn.into_iter().try_for_each(|actor| actor.target.stop())?;
+    }
+    recording.finish()
 }
 
 fn service_name(service: &str) -> String {
@@ -71,7 +77,7 @@ fn service_name(service: &str) -> String {
 
 fn observed(service: &str) -> Observed {
     match &*SCENE {
-        Ok(folded) => Observed::of(folded, &[&service_name(service)]),
+        Ok(outcome) => Observed::of(&outcome.folded, &[&service_name(service)]),
         Err(error) => panic!("the scene could not be recorded: {error}"),
     }
 }
