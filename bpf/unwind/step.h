@@ -52,8 +52,7 @@ IR_INLINE void ir_apply(struct ir_walk *walk, const struct ir_rule *rule)
 /* Code without a table: follow the frame pointer, and say that this is a guess. */
 IR_INLINE void ir_step_without_table(struct ir_walk *walk, u64 address, u32 image, u32 flags)
 {
-	ir_walk_push(walk, address, image, flags | IR_FRAME_LOW_CONFIDENCE);
-	walk->anonymous = 1;
+	ir_walk_push_raw(walk, address, image, flags | IR_FRAME_LOW_CONFIDENCE);
 	if (!walk->done)
 		ir_step_frame_pointer(walk, false);
 }
@@ -70,12 +69,16 @@ IR_INLINE void ir_walk_step(struct ir_walk *walk)
 		return;
 	}
 	if (!ir_find_mapping(walk, lookup)) {
+		/* A leaf is real wherever it is; a return address outside all code is not one. */
+		if (walk->count == 0)
+			ir_walk_push_raw(walk, pc, IR_IMAGE_NONE, flags);
 		ir_walk_defer(walk, IR_STOP_NO_MAPPING);
 		return;
 	}
 	u32 image = walk->mapping.image;
 
 	if (image == IR_IMAGE_PENDING) {
+		ir_walk_push_raw(walk, pc, image, flags);
 		ir_walk_defer(walk, IR_STOP_NO_TABLE);
 		return;
 	}

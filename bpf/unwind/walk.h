@@ -77,4 +77,11 @@ IR_INLINE void ir_walk_push(struct ir_walk *walk, u64 address, u32 image, u32 fl
 	walk->count = index + 1;
 	walk->hash = ir_hash_mix(ir_hash_mix(walk->hash, address), ((u64)image << 16) | flags);
 }
+
+/* A frame at a runtime address, which means something in its process alone. */
+IR_INLINE void ir_walk_push_raw(struct ir_walk *walk, u64 address, u32 image, u32 flags)
+{
+	walk->anonymous = 1;
+	ir_walk_push(walk, address, image, flags);
+}
 _Static_assert((IR_MAX_USER_FRAMES & (IR_MAX_USER_FRAMES - 1)) == 0, "the frame index is masked");

@@ -20,8 +20,9 @@ use super::{
     worker::{self, Finished, GoImage, ImageBytes, Job},
 };
 
-/// Files that wait to be read at most; others wait in the registry.
-const QUEUE: usize = 64;
+/// Files that are with the reading thread at most: the others wait here, where the smallest goes first. A small
+/// program is then not kept waiting by a large one.
+const QUEUE: usize = 1;
 /// Images that are known at most: each holds a file open.
 const MAX_IMAGES: usize = 8192;
 
@@ -88,7 +89,8 @@ pub(crate) struct ImageRegistry {
     by_build_id: HashMap<Arc<str>, ImageId>,
     vdso: Option<ImageId>,
     next: u32,
-    waiting: Vec<ImageId>,
+    /// Bytes and number of the images that are still to be read.
+    waiting: Vec<(u64, ImageId)>,
     jobs: SyncSender<Job>,
     results: Receiver<Finished>,
     /// Images that were refused for the limit.
@@ -184,25 +186,26 @@ impl ImageRegistry {
             go: None,
             is_32_bit: false,
         };
+        self.waiting.push((image.bytes.length(), id));
         self.images.insert(id, image);
-        self.waiting.push(id);
         self.send_waiting();
         Some(id)
     }
 
     fn send_waiting(&mut self) {
-        while let Some(id) = self.waiting.last().copied() {
-            let Some(image) = self.images.get(&id) else {
-                self.waiting.pop();
-                continue;
-            };
+        while let Some((position, id)) = self.smallest_waiting() {
+            let Some(image) = self.images.get(&id) else { return };
             match self.jobs.try_send(Job { image: id, bytes: image.bytes.clone() }) {
                 Ok(()) => {
-                    self.waiting.pop();
+                    self.waiting.swap_remove(position);
                 }
                 Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => return,
             }
         }
+    }
+
+    fn smallest_waiting(&self) -> Option<(usize, ImageId)> {
+        self.waiting.iter().enumerate().min_by_key(|(_, (size, _))| *size).map(|(position, (_, id))| (position, *id))
     }
 
     /// Reads an image's table again, which was evicted.
@@ -211,7 +214,7 @@ impl ImageRegistry {
             && image.state == ImageState::Evicted
         {
             image.state = ImageState::Pending;
-            self.waiting.push(id);
+            self.waiting.push((image.bytes.length(), id));
             self.send_waiting();
         }
     }

@@ -150,3 +150,13 @@ pub(crate) struct GoImage {
     pub(crate) text: Range<u64>,
     pub(crate) offsets: Option<ir_go_offsets>,
 }
+
+impl ImageBytes {
+    /// Bytes; 0 if the file does not tell.
+    pub(super) fn length(&self) -> u64 {
+        match self {
+            Self::File(file) => file.metadata().map_or(0, |meta| meta.len()),
+            Self::Memory(bytes) => bytes.len() as u64,
+        }
+    }
+}
