@@ -22,7 +22,7 @@ const SIGRETURN: [&[u8]; 2] =
 const MAX_PADDING: usize = 16;
 
 /// What may be spent on guesses for each byte of code. Real code needs less than 1.
-const STEPS_PER_BYTE: u64 = 16;
+const STEPS_PER_BYTE: u64 = 4;
 
 /// An index into [`Flow::frames`], plus 1; 0 for bytes that were not reached.
 type FrameId = u16;
