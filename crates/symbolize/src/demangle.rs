@@ -14,14 +14,13 @@ const MAX_RECURSION: u32 = 128;
 /// The name as written in the source, or `system_name` itself when it is not mangled. Rust's hash
 /// suffix (`::h…`) is left out.
 pub fn demangle(system_name: &str) -> String {
-    mangled_part(system_name)
-        .and_then(|name| rust(name).or_else(|| cpp(name)))
-        .unwrap_or_else(|| system_name.to_owned())
+    let mangled = is_mangled(system_name) && system_name.len() <= MAX_INPUT;
+    let demangled = mangled.then(|| rust(system_name).or_else(|| cpp(system_name))).flatten();
+    demangled.unwrap_or_else(|| system_name.to_owned())
 }
 
-fn mangled_part(name: &str) -> Option<&str> {
-    let prefixes = ["_Z", "_R"];
-    (name.len() <= MAX_INPUT && prefixes.iter().any(|p| name.starts_with(p))).then_some(name)
+pub(crate) fn is_mangled(name: &str) -> bool {
+    name.starts_with("_Z") || name.starts_with("_R")
 }
 
 fn rust(name: &str) -> Option<String> {

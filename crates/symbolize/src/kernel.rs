@@ -5,7 +5,9 @@
 //! them (`kernel.kptr_restrict`).
 
 use std::io::{self, BufRead};
+use std::sync::Arc;
 
+use crate::line::{Line, Symbolized};
 use crate::text_lines;
 
 /// The kernel's own limit is 512 bytes for a name.
@@ -16,6 +18,7 @@ const MAX_NAMES: usize = 256 << 20;
 /// No function is larger; an address further from its symbol is not named.
 const MAX_REACH: u64 = 4 << 20;
 const NO_NAME: u32 = u32::MAX;
+const UNNAMED: &str = "[kernel]";
 
 /// A function of the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,6 +124,16 @@ impl KernelSymbols {
         Some(KernelSymbol { name, module, start })
     }
 
+    /// The function's name and its module as the file; `[kernel]` where there is no name, as for every
+    /// address of a masked table.
+    pub fn symbolize(&self, address: u64) -> Symbolized {
+        let symbol = self.lookup(address);
+        let name: Arc<str> = symbol.map_or(UNNAMED, |s| s.name).into();
+        let file = symbol.and_then(|s| s.module).unwrap_or_default().into();
+        let line = Line { function: Arc::clone(&name), system_name: name, file, line: 0 };
+        Symbolized { lines: [line].into(), unnamed: symbol.is_none() }
+    }
+
     /// Number of symbols.
     pub fn len(&self) -> usize {
         self.starts.len()
@@ -193,6 +206,8 @@ ffffffffc0100000 t bpf_prog_6deef7357e7b4530_sched\t[bpf]\n";
         }
         let symbols = KernelSymbols::load(masked.as_bytes()).unwrap();
         assert!(symbols.is_masked() && symbols.is_empty());
+        let named = symbols.symbolize(0xffff_ffff_8100_0000);
+        assert_eq!((&*named.lines[0].function, named.unnamed), ("[kernel]", true));
         assert!(!KernelSymbols::load(&b""[..]).unwrap().is_masked());
     }
 }

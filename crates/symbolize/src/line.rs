@@ -27,6 +27,8 @@ pub struct Symbolized {
 /// A line before it is demangled and shared. Without a name where a source has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Frame {
+    /// What to show, where that is not the demangled system name.
+    pub(crate) function: Option<Arc<str>>,
     pub(crate) system_name: Option<Arc<str>>,
     pub(crate) file: Option<Arc<str>>,
     pub(crate) line: u32,

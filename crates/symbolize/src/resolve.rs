@@ -10,22 +10,26 @@ use std::sync::Arc;
 use object::elf::{SHT_DYNSYM, SHT_SYMTAB};
 
 use crate::debug_file::{self, CheckedFile, DebugFiles, DebugSearch};
-use crate::dwarf::{self, Debug, DebugBudget, DwarfIndex};
+use crate::demangle::is_mangled;
+use crate::dwarf::{self, Debug, DebugBudget, DwarfIndex, Frames};
 use crate::elf::symbols::{self, Symbol, SymbolTable};
 use crate::elf::{Elf, plt};
 use crate::error::{Error, Result};
-use crate::go::{GoFrames, GoTables};
+use crate::go::{GoFrame, GoFrames, GoTables};
 use crate::line::Frame;
 use crate::stats::Stats;
 
-/// Reads of debug information in one batch: some seconds of work at the very most.
-const DWARF_READS: u64 = 1 << 30;
+/// Reads of debug information in one batch, for each byte of the transient budget: by default 256
+/// million, about two seconds of work. A file that needs more is not tried again.
+const READS_PER_BYTE: u64 = 4;
 
 /// What is remembered of an image between batches.
 #[derive(Debug, Default)]
 pub(crate) struct ImageMemory {
     pub(crate) dwarf: DwarfIndex,
     checked: Option<CheckedFile>,
+    /// Its debug information has exceeded the budget.
+    too_costly: bool,
 }
 
 /// One image's open files and what may be spent on it.
@@ -48,12 +52,11 @@ impl Resolver<'_> {
         } else {
             debug_file::find(self.binary, self.search, &mut self.memory.checked)
         };
-        let without_go: Vec<u64> =
-            svmas.iter().copied().filter(|a| needs_symbol(go.get(a))).collect();
+        let without_go: Vec<u64> = svmas.iter().copied().filter(|a| !go.contains_key(a)).collect();
         let mut inlined = self.dwarf(separate.as_ref(), &without_go);
         let mini = self.mini_debug();
         let separate = separate.as_ref().map(|files| &files.debug);
-        let mut names = self.symbols(separate, mini.as_ref(), &without_go);
+        let mut names = self.symbols(separate, mini.as_ref(), svmas);
         let compose = svmas.iter().map(|svma| {
             let symbol = names.remove(svma);
             match go.remove(svma) {
@@ -80,13 +83,13 @@ impl Resolver<'_> {
     }
 
     fn dwarf(&mut self, separate: Option<&DebugFiles>, svmas: &[u64]) -> HashMap<u64, Vec<Frame>> {
-        if svmas.is_empty() {
+        if svmas.is_empty() || self.memory.too_costly {
             return HashMap::new();
         }
         let budget = DebugBudget {
             page_bytes: self.transient_bytes / 4,
             inflated_bytes: self.transient_bytes / 2,
-            reads: DWARF_READS,
+            reads: self.transient_bytes.saturating_mul(READS_PER_BYTE),
         };
         let (debug, supplement) = match separate {
             Some(files) => (&files.debug, files.supplement.as_ref()),
@@ -94,20 +97,20 @@ impl Resolver<'_> {
         };
         let opened = Debug::open(debug, supplement, self.binary.lowest_code(), budget);
         let read = opened.and_then(|debug| {
-            let Some(debug) = debug else { return Ok(HashMap::new()) };
+            let Some(debug) = debug else { return Ok(Frames::default()) };
             dwarf::frames(&debug, &mut self.memory.dwarf, svmas)
         });
-        match read {
-            Ok(frames) => frames,
-            Err(Error::OverBudget(_)) => {
-                self.stats.dwarf_over_budget += 1;
-                HashMap::new()
-            }
-            Err(error) => {
-                self.stats.count(&error);
-                HashMap::new()
-            }
+        let incomplete = match &read {
+            Ok(frames) => frames.incomplete,
+            Err(error) => matches!(error, Error::OverBudget(_)),
+        };
+        if incomplete {
+            self.stats.dwarf_over_budget += 1;
+            self.memory.too_costly = true;
+        } else if let Err(error) = &read {
+            self.stats.count(error);
         }
+        read.map(|frames| frames.by_svma).unwrap_or_default()
     }
 
     fn mini_debug(&mut self) -> Option<Elf> {
@@ -185,24 +188,25 @@ impl Named {
     }
 }
 
-/// Go shortens the type arguments in its own tables; `.symtab` has them.
-fn needs_symbol(go: Option<&GoFrames>) -> bool {
-    go.and_then(|go| go.frames.last()).is_none_or(|outermost| outermost.name.contains("[...]"))
-}
-
+/// Go's own table shortens type arguments to `[...]` and leaves the calling convention out of the
+/// name (`.abi0`); the linker's names, where they are not stripped, have both.
 fn go_frames(go: GoFrames, symbol: Option<Named>) -> Vec<Frame> {
-    let mut frames: Vec<Frame> = go
-        .frames
-        .into_iter()
-        .map(|frame| Frame {
-            system_name: Some(frame.name.into()),
+    let frame = |frame: GoFrame| {
+        let name: Arc<str> = frame.name.into();
+        Frame {
+            function: Some(Arc::clone(&name)),
+            system_name: Some(name),
             file: Some(frame.file.into()),
             line: frame.line,
-        })
-        .collect();
+        }
+    };
+    let mut frames: Vec<Frame> = go.frames.into_iter().map(frame).collect();
     if let (Some(outermost), Some(symbol)) = (frames.last_mut(), symbol)
         && symbol.start == go.entry
     {
+        if outermost.function.as_ref().is_some_and(|name| name.contains("[...]")) {
+            outermost.function = Some(Arc::clone(&symbol.name));
+        }
         outermost.system_name = Some(symbol.name);
     }
     frames
@@ -211,10 +215,14 @@ fn go_frames(go: GoFrames, symbol: Option<Named>) -> Vec<Frame> {
 fn join(mut frames: Vec<Frame>, symbol: Option<Named>) -> Vec<Frame> {
     let Some(symbol) = symbol else { return frames };
     match frames.last_mut() {
-        Some(outermost) if symbol.own || outermost.system_name.is_none() => {
-            outermost.system_name = Some(symbol.name);
+        Some(outermost) => {
+            // For a static function DWARF has the bare name; a mangled one says more.
+            let bare = outermost.system_name.as_ref().is_none_or(|name| !is_mangled(name));
+            let missing = outermost.system_name.is_none();
+            if symbol.own || missing || bare && is_mangled(&symbol.name) {
+                outermost.system_name = Some(symbol.name);
+            }
         }
-        Some(_) => {}
         None => frames.push(Frame { system_name: Some(symbol.name), ..Frame::default() }),
     }
     frames

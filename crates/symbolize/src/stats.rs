@@ -9,7 +9,7 @@ pub struct Stats {
     pub misses: u64,
     /// Shown as `module+0xoffset`.
     pub unnamed: u64,
-    /// Batches whose debug information exceeded the budget, and were named from symbol tables only.
+    /// Images whose debug information exceeded the budget; they are named from symbol tables only.
     pub dwarf_over_budget: u64,
     /// Batches in which a source other than DWARF exceeded the budget.
     pub over_budget: u64,

@@ -28,7 +28,7 @@ pub struct Limits {
     /// Where units and functions are in debug information, kept between batches.
     pub index_bytes: usize,
     /// One image's pages and decompressed sections while a batch lasts. Compressed debug information
-    /// that takes more than half of it is not used.
+    /// that takes more than half of it is not used. The work on a batch is bounded in proportion.
     pub transient_bytes: u64,
 }
 
@@ -142,39 +142,40 @@ impl Symbolizer {
         };
         let frames = resolver.resolve(missing);
         let module = image.search.module();
+        // The same names come up at many addresses.
+        let mut functions = HashMap::new();
         for (&svma, frames) in missing.iter().zip(frames) {
-            let symbolized = self.finish(&module, svma, frames);
+            let symbolized = self.finish(&module, svma, frames, &mut functions);
             self.stats.unnamed += u64::from(symbolized.unnamed);
             self.results.insert(serial, svma, symbolized.clone());
             known.insert(svma, symbolized);
         }
     }
 
-    fn finish(&mut self, module: &str, svma: u64, frames: Vec<Frame>) -> Symbolized {
+    fn finish(
+        &mut self,
+        module: &str,
+        svma: u64,
+        frames: Vec<Frame>,
+        functions: &mut Functions,
+    ) -> Symbolized {
         let unnamed = frames.last().is_none_or(|outermost| outermost.system_name.is_none());
-        if frames.is_empty() {
-            return self.unnamed(module, svma);
-        }
-        let lines = frames.into_iter().map(|frame| self.line(module, svma, frame));
+        let frames = if frames.is_empty() { vec![Frame::default()] } else { frames };
+        let lines = frames.into_iter().map(|frame| {
+            let system_name = frame.system_name.unwrap_or_else(|| placeholder(module, svma));
+            let function = frame.function.unwrap_or_else(|| demangled(functions, &system_name));
+            Line {
+                function: self.strings.share(&function),
+                system_name: self.strings.share(&system_name),
+                file: self.strings.share(frame.file.as_deref().unwrap_or_default()),
+                line: frame.line,
+            }
+        });
         Symbolized { lines: lines.collect(), unnamed }
     }
 
-    fn line(&mut self, module: &str, svma: u64, frame: Frame) -> Line {
-        let (function, system_name) = match frame.system_name {
-            Some(name) => (demangle(&name), name),
-            None => (placeholder(module, svma), placeholder(module, svma).into()),
-        };
-        Line {
-            function: self.strings.share(&function),
-            system_name: self.strings.share(&system_name),
-            file: self.strings.share(frame.file.as_deref().unwrap_or_default()),
-            line: frame.line,
-        }
-    }
-
     fn unnamed(&mut self, module: &str, svma: u64) -> Symbolized {
-        let lines = [self.line(module, svma, Frame::default())].into();
-        Symbolized { lines, unnamed: true }
+        self.finish(module, svma, Vec::new(), &mut Functions::new())
     }
 
     fn take_image(&mut self, id: &ImageId) -> (ImageSerial, ImageMemory) {
@@ -210,6 +211,14 @@ impl Symbolizer {
     }
 }
 
-fn placeholder(module: &str, svma: u64) -> String {
-    format!("{module}+{svma:#x}")
+/// Linker name → demangled name, for one batch.
+type Functions = HashMap<Arc<str>, Arc<str>>;
+
+fn demangled(functions: &mut Functions, system_name: &Arc<str>) -> Arc<str> {
+    let function = functions.entry(Arc::clone(system_name));
+    Arc::clone(function.or_insert_with(|| demangle(system_name).into()))
+}
+
+fn placeholder(module: &str, svma: u64) -> Arc<str> {
+    format!("{module}+{svma:#x}").into()
 }

@@ -25,7 +25,7 @@ pub(crate) struct Comparison {
     /// Of these, the same file and line on all the frames too.
     pub(crate) lines_equal: usize,
     /// Named by us and not by LLVM: PLT stubs, `.gnu_debugdata`.
-    pub(crate) ours_only: usize,
+    pub(crate) ours_only: Vec<(u64, Vec<String>, Vec<String>)>,
     /// Other names, or more or fewer frames.
     pub(crate) different: Vec<(u64, Vec<String>, Vec<String>)>,
     /// Equal names on other lines, as `file:line` of both.
@@ -36,7 +36,7 @@ pub(crate) struct Comparison {
 
 impl Comparison {
     pub(crate) fn total(&self) -> usize {
-        self.equal + self.ours_only + self.different.len()
+        self.equal + self.ours_only.len() + self.different.len()
     }
 
     /// The share of the addresses named by LLVM that have equal names, in percent.
@@ -81,7 +81,7 @@ impl Comparison {
         let their_names: Vec<String> = theirs.iter().map(|f| f.name.clone()).collect();
         if our_names != their_names {
             if unnamed {
-                self.ours_only += 1;
+                self.ours_only.push((svma, our_names, their_names));
             } else {
                 self.different.push((svma, our_names, their_names));
             }
@@ -156,7 +156,8 @@ fn frames(answer: &str) -> Vec<LlvmFrame> {
     lines.chunks(2).map(pair).collect()
 }
 
-/// `count` addresses spread evenly over the executable sections, by `readelf` (binutils).
+/// `count` addresses spread evenly over the executable sections, by `readelf` (binutils). Without PLT
+/// sections, for whose stubs LLVM 14 gives the name of whatever precedes them.
 pub(crate) fn spread(elf: &Path, count: usize) -> anyhow::Result<Vec<u64>> {
     let output = Command::new("readelf").args(["-SW"]).arg(elf).output()?;
     ensure!(output.status.success(), "readelf failed: {}", output.status);
@@ -164,8 +165,8 @@ pub(crate) fn spread(elf: &Path, count: usize) -> anyhow::Result<Vec<u64>> {
     let mut ranges = Vec::new();
     for line in text.lines().filter_map(|l| l.split_once(']').map(|(_, rest)| rest)) {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let [_, _, address, _, size, _, flags, ..] = words[..] else { continue };
-        if flags.contains('X') {
+        let [name, _, address, _, size, _, flags, ..] = words[..] else { continue };
+        if flags.contains('X') && !name.starts_with(".plt") {
             ranges.push((u64::from_str_radix(address, 16)?, u64::from_str_radix(size, 16)?));
         }
     }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use anyhow::Context;
 use infrared_symbolize::{Limits, Symbolizer};
 
-/// Differences that are shown.
+/// Differences of a kind that are shown.
 const SHOWN: usize = 10;
 
 fn main() -> anyhow::Result<()> {
@@ -31,12 +31,14 @@ fn main() -> anyhow::Result<()> {
     writeln!(out, "with inlined       {}", result.inlined)?;
     writeln!(out, "equal names        {} ({:.3} %)", result.equal, result.names_percent())?;
     writeln!(out, "of these, lines    {} ({:.3} %)", result.lines_equal, result.lines_percent())?;
-    writeln!(out, "named by us only   {}", result.ours_only)?;
+    writeln!(out, "named by us only   {}", result.ours_only.len())?;
     writeln!(out, "our time           {} ms", ours.as_millis())?;
     writeln!(out, "our memory peak    {} KiB", peak_kib()?)?;
     writeln!(out, "{:?}", symbolizer.stats())?;
-    for (svma, ours, theirs) in result.different.iter().chain(&result.other_lines).take(SHOWN) {
-        writeln!(out, "{svma:#x}\n  ours {ours:?}\n  llvm {theirs:?}")?;
+    for list in [&result.different, &result.ours_only, &result.other_lines] {
+        for (svma, ours, theirs) in list.iter().take(SHOWN) {
+            writeln!(out, "{svma:#x}\n  ours {ours:?}\n  llvm {theirs:?}")?;
+        }
     }
     Ok(())
 }

@@ -76,12 +76,16 @@ impl DwarfIndex {
     }
 }
 
-/// The frames, innermost first, of each of `svmas` (ascending) that the debug information covers.
-pub(crate) fn frames(
-    debug: &Debug,
-    index: &mut DwarfIndex,
-    svmas: &[u64],
-) -> Result<HashMap<u64, Vec<Frame>>> {
+/// Frames, innermost first, by stated address.
+#[derive(Debug, Default)]
+pub(crate) struct Frames {
+    pub(crate) by_svma: HashMap<u64, Vec<Frame>>,
+    /// The work was given up before all addresses were looked at.
+    pub(crate) incomplete: bool,
+}
+
+/// The frames of each of `svmas` (ascending) that the debug information covers.
+pub(crate) fn frames(debug: &Debug, index: &mut DwarfIndex, svmas: &[u64]) -> Result<Frames> {
     let units = match &index.units {
         Some(units) => Arc::clone(units),
         None => Arc::clone(index.units.insert(units::index(debug)?.into())),
@@ -92,11 +96,12 @@ pub(crate) fn frames(
             per_unit.entry(unit).or_default().push(svma);
         }
     }
-    let mut found = HashMap::new();
+    let mut found = Frames::default();
     for (unit, svmas) in per_unit {
         // A unit that cannot be read costs its own addresses only.
-        let read = unit_frames(debug, index, unit, &svmas, &mut found);
+        let read = unit_frames(debug, index, unit, &svmas, &mut found.by_svma);
         if read.is_err() && debug.out_of_fuel() {
+            found.incomplete = true;
             break;
         }
     }
@@ -145,13 +150,14 @@ fn assemble(
     let mut left_at = position.unwrap_or_default();
     if chain.is_empty() {
         let file = files.path(left_at.file);
-        return vec![Frame { system_name: None, file, line: left_at.line }];
+        return vec![Frame { file, line: left_at.line, ..Frame::default() }];
     }
     let frames = chain.into_iter().map(|instance| {
         let frame = Frame {
             system_name: instance.name,
             file: files.path(left_at.file),
             line: left_at.line,
+            function: None,
         };
         left_at = instance.called_at;
         frame

@@ -45,22 +45,44 @@ pub(crate) fn name(debug: &Debug, unit: &Unit<SectionReader>, origin: &Origin) -
     if let Some(linkage) = &origin.linkage_name {
         return string(debug, unit, linkage);
     }
-    let mut plain = origin.name.as_ref().and_then(|name| string(debug, unit, name));
-    let mut next = follow(debug, unit, origin);
+    let referred = follow(debug, unit, origin).and_then(referred_name);
+    if let Some(Name { text, linkage: true }) = referred {
+        return Some(text);
+    }
+    let own = origin.name.as_ref().and_then(|name| string(debug, unit, name));
+    own.or(referred.map(|name| name.text))
+}
+
+/// A name, and whether it is the linker's, which goes before any other.
+#[derive(Debug, Clone)]
+pub(crate) struct Name {
+    text: Arc<str>,
+    linkage: bool,
+}
+
+/// The name that the entries from `target` on give: many inlined calls refer to the same one.
+fn referred_name(target: Target<'_>) -> Option<Name> {
+    let (debug, start) = (target.debug, target.unit.header.offset().as_debug_info_offset()?.0);
+    let key = start.checked_add(target.entry.0)?;
+    debug.name_once(key, || walk(target))
+}
+
+fn walk(first: Target<'_>) -> Option<Name> {
+    let mut plain = None;
+    let mut next = Some(first);
     for _ in 0..MAX_REFERENCES {
         let Some(target) = next else { break };
         let Ok(origin) = read_origin(&target) else { break };
+        let (debug, unit) = (target.debug, &target.unit);
         if let Some(linkage) = &origin.linkage_name {
-            return string(target.debug, &target.unit, linkage);
+            return string(debug, unit, linkage).map(|text| Name { text, linkage: true });
         }
-        if plain.is_none()
-            && let Some(name) = &origin.name
-        {
-            plain = string(target.debug, &target.unit, name);
+        if plain.is_none() {
+            plain = origin.name.as_ref().and_then(|name| string(debug, unit, name));
         }
-        next = follow(target.debug, &target.unit, &origin);
+        next = follow(debug, unit, &origin);
     }
-    plain
+    plain.map(|text| Name { text, linkage: false })
 }
 
 fn string(

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use gimli::{Abbreviations, DebugInfoOffset, Dwarf, SectionId, Unit, UnitOffset};
 
+use super::names::Name;
 use crate::elf::Elf;
 use crate::elf::section::Contents;
 use crate::error::{Error, Result};
@@ -17,6 +18,7 @@ use crate::paged::{Backing, Fuel, PageCache, SectionReader};
 const UNIT_READS: u64 = 1 << 20;
 const ABBREVIATIONS_KEPT: usize = 8;
 const UNITS_KEPT: usize = 16;
+const NAMES_KEPT: usize = 8192;
 /// Units in one file. A browser has some 30,000.
 const MAX_UNITS: usize = 1 << 20;
 
@@ -54,6 +56,7 @@ pub(crate) struct Debug {
     offsets: RefCell<Option<Rc<[usize]>>>,
     units: RefCell<HashMap<usize, Rc<Unit<SectionReader>>>>,
     abbreviations: RefCell<HashMap<usize, Arc<Abbreviations>>>,
+    names: RefCell<HashMap<usize, Option<Name>>>,
 }
 
 impl Debug {
@@ -135,6 +138,20 @@ impl Debug {
         Ok(unit)
     }
 
+    /// The name of the entry at an offset of `.debug_info`, which `find` is asked for the first time.
+    pub(crate) fn name_once(
+        &self,
+        entry: usize,
+        find: impl FnOnce() -> Option<Name>,
+    ) -> Option<Name> {
+        if let Some(name) = self.names.borrow().get(&entry) {
+            return name.clone();
+        }
+        let name = find();
+        keep(&self.names, NAMES_KEPT, entry, name.clone());
+        name
+    }
+
     /// The unit that holds an offset of `.debug_info`, and the offset within it.
     pub(crate) fn unit_around(
         &self,
@@ -180,6 +197,7 @@ impl Opener {
             offsets: RefCell::default(),
             units: RefCell::default(),
             abbreviations: RefCell::default(),
+            names: RefCell::default(),
         })
     }
 

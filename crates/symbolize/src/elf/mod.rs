@@ -42,6 +42,7 @@ pub(crate) struct Section {
     pub(crate) offset: u64,
     pub(crate) size: u64,
     pub(crate) link: u32,
+    pub(crate) entry_size: u64,
 }
 
 impl Section {
@@ -235,6 +236,7 @@ fn section(header: &SectionHeader64<LE>) -> Section {
         offset: header.sh_offset.get(LE),
         size: header.sh_size.get(LE),
         link: header.sh_link.get(LE),
+        entry_size: header.sh_entsize.get(LE),
     }
 }
 

@@ -14,10 +14,10 @@ use super::symbols::string_at;
 use super::{Elf, Machine, Section};
 use crate::error::Result;
 
-/// Both architectures round stubs to this many bytes in the sections that are searched.
+/// Both architectures round stubs to this many bytes.
 const STUB: u64 = 16;
-/// `.plt.got` on `x86_64` has stubs of 8 bytes.
-const GOT_STUB: u64 = 8;
+/// Except in `.plt.got` on `x86_64` without IBT, where the section's entry size says so.
+const SHORT_STUB: u64 = 8;
 
 /// The names of those `svmas` that lie in PLT stubs.
 pub(crate) fn names(elf: &Elf, svmas: &[u64]) -> Result<HashMap<u64, String>> {
@@ -45,10 +45,8 @@ fn plt_section(elf: &Elf, svma: u64) -> Option<&Section> {
 
 /// The address of the GOT slot that the stub around `svma` jumps through.
 fn slot_of(elf: &Elf, section: &Section, svma: u64) -> Option<u64> {
-    let stub = match (elf.machine, elf.name(section)) {
-        (Machine::X86_64, b".plt.got") => GOT_STUB,
-        _ => STUB,
-    };
+    let short = elf.name(section) == b".plt.got" && section.entry_size == SHORT_STUB;
+    let stub = if short { SHORT_STUB } else { STUB };
     let start = (svma - section.address) / stub * stub;
     let len = stub.min(section.size - start);
     let code = elf.read(section.offset.checked_add(start)?, len).ok()?;
