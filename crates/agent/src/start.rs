@@ -55,6 +55,7 @@ impl Agent {
     pub fn start(config: AgentConfig, sink: Box<dyn ProfileSink>) -> Result<Self, AgentError> {
         check(&config)?;
         raise_file_limit();
+        infrared_processes::memory::hold_little_memory();
         let (stop, stats) = (Arc::new(AtomicBool::new(false)), SharedStats::default());
         let (window_sender, windows) = mpsc::sync_channel(WINDOWS_IN_FLIGHT);
         let naming_config = NamingConfig {

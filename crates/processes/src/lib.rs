@@ -14,6 +14,7 @@ pub mod identity;
 pub mod image;
 mod listener;
 pub mod maps;
+pub mod memory;
 mod namespace;
 pub mod process;
 mod procfs;

@@ -41,6 +41,7 @@ pub(crate) fn run(
             tracing::error!(%error, samples, "a window could not be delivered");
             stats.update(|stats| *stats.undelivered.entry("not delivered").or_default() += samples);
         }
+        infrared_processes::memory::return_free_memory();
     }
 }
 
