@@ -32,8 +32,10 @@ impl Tree {
 
     /// Paths, from the root, of the files that git tracks or would track, and that exist.
     pub(crate) fn files(&self) -> Result<Vec<String>> {
+        // Whoever owns the checkout: git refuses those of others by default.
+        let trust = ["-c", "safe.directory=*"];
         let listing = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
-        let output = command::output(&mut self.command("git", &listing))?;
+        let output = command::output(&mut self.command("git", &[&trust[..], &listing].concat()))?;
         let mut files: Vec<String> = output
             .split('\0')
             .filter(|path| !path.is_empty() && self.path(path).symlink_metadata().is_ok())
@@ -41,6 +43,28 @@ impl Tree {
             .collect();
         files.sort();
         files.dedup();
+        Ok(files)
+    }
+
+    /// Paths, from the root, of the files below `folder`, sorted; nothing hidden, and nothing of the folders in `without`.
+    /// Works without git.
+    pub(crate) fn files_below(&self, folder: &str, without: &[&str]) -> Result<Vec<String>> {
+        let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+        while let Some(folder) = folders.pop() {
+            let entries = std::fs::read_dir(self.path(&folder))
+                .with_context(|| format!("cannot read {folder}"))?;
+            for entry in entries {
+                let entry = entry?;
+                let name = entry.file_name().to_string_lossy().into_owned();
+                if name.starts_with('.') || without.contains(&name.as_str()) {
+                    continue;
+                }
+                let path = format!("{folder}/{name}");
+                let is_folder = entry.file_type()?.is_dir();
+                if is_folder { &mut folders } else { &mut files }.push(path);
+            }
+        }
+        files.sort();
         Ok(files)
     }
 
