@@ -9,7 +9,7 @@ use crate::table::RuleId;
 #[derive(Debug)]
 pub(crate) struct RuleSet {
     rules: Vec<Rule>,
-    ids: HashMap<Rule, RuleId>,
+    ids: HashMap<u128, RuleId>,
     recent: (Rule, RuleId),
 }
 
@@ -19,7 +19,7 @@ impl RuleSet {
 
     pub(crate) fn new() -> Self {
         let rules = vec![Rule::NONE, Rule::UNSUPPORTED];
-        let ids = rules.iter().copied().zip(0..).collect();
+        let ids = rules.iter().map(|rule| packed(*rule)).zip(0..).collect();
         Self { rules, ids, recent: (Rule::NONE, Self::NONE) }
     }
 
@@ -28,13 +28,13 @@ impl RuleSet {
         if self.recent.0 == rule {
             return self.recent.1;
         }
-        let id = match self.ids.get(&rule) {
+        let id = match self.ids.get(&packed(rule)) {
             Some(&id) => id,
             None if self.rules.len() >= MAX_RULES => Self::UNSUPPORTED,
             None => {
                 let id = self.rules.len() as RuleId;
                 self.rules.push(rule);
-                self.ids.insert(rule, id);
+                self.ids.insert(packed(rule), id);
                 id
             }
         };
@@ -49,4 +49,17 @@ impl RuleSet {
     pub(crate) fn into_rules(self) -> Vec<Rule> {
         self.rules
     }
+}
+
+/// All of a rule in one number, which is hashed faster than its fields.
+fn packed(rule: Rule) -> u128 {
+    let slots = [rule.fp, rule.rbx, rule.ra].map(|slot| u128::from(slot.to_abi() as u16));
+    let offsets = [rule.cfa_offset, rule.cfa_offset2].map(|offset| u128::from(offset as u32));
+    u128::from(rule.kind.to_abi())
+        | u128::from(rule.cfa_reg) << 8
+        | slots[0] << 16
+        | slots[1] << 32
+        | slots[2] << 48
+        | offsets[0] << 64
+        | offsets[1] << 96
 }

@@ -77,10 +77,11 @@ impl Frame {
             Whole::Signal => return Some(Rule::signal(0)),
             Whole::No => {}
         }
-        let (cfa_reg, cfa_offset) = match (self.sp, self.fp) {
+        let (cfa_reg, cfa_offset) = match (self.fp, self.sp) {
+            // A frame pointer is still right where sp moves by amounts that the code does not show.
+            (Some(offset), _) => (RBP, offset),
             // Below 0 the return address is no longer on the stack; at 0 it is still readable below it.
-            (Some(offset), _) if offset >= 0 => (RSP, offset),
-            (None, Some(offset)) => (RBP, offset),
+            (None, Some(offset)) if offset >= 0 => (RSP, offset),
             _ => return None,
         };
         Some(Rule {

@@ -66,7 +66,7 @@ impl RecognizedCode {
             }
         }
         flow.follow_entry(image.entry());
-        flow.follow_functions(function_symbols(image));
+        flow.follow_functions(function_symbols(image, holes));
         if !image.sections().is_empty() {
             flow.follow_the_rest();
         }
@@ -134,8 +134,11 @@ fn holes(sections: &[Range<u64>], described: &Pieces) -> Vec<Range<u64>> {
     holes
 }
 
-/// The addresses of function symbols.
-fn function_symbols<'d, R: ReadRef<'d>>(image: &Image<'d, R>) -> BTreeSet<u64> {
+/// The addresses of function symbols in `holes`.
+fn function_symbols<'d, R: ReadRef<'d>>(
+    image: &Image<'d, R>,
+    holes: &[Range<u64>],
+) -> BTreeSet<u64> {
     const SYMBOL_LEN: usize = 24;
     let mut addresses = BTreeSet::new();
     for table in [".symtab", ".dynsym"] {
@@ -146,7 +149,8 @@ fn function_symbols<'d, R: ReadRef<'d>>(image: &Image<'d, R>) -> BTreeSet<u64> {
         for symbol in data.bytes.chunks_exact(SYMBOL_LEN) {
             let is_function = symbol[4] & 0xf == elf::STT_FUNC;
             let value = symbol[8..16].try_into().map_or(0, u64::from_le_bytes);
-            if is_function && value != 0 {
+            let hole = holes.partition_point(|hole| hole.end <= value);
+            if is_function && holes.get(hole).is_some_and(|hole| hole.contains(&value)) {
                 addresses.insert(value);
             }
         }
