@@ -48,6 +48,7 @@ struct pt_regs___kernel {
 #pragma clang attribute pop
 
 /* task_struct.flags, include/linux/sched.h */
+#define PF_EXITING     0x00000004
 #define PF_KTHREAD     0x00200000
 #define PF_IO_WORKER   0x00000010
 #define PF_USER_WORKER 0x00004000

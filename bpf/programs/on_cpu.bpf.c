@@ -223,6 +223,14 @@ IR_INLINE bool send_deferred(struct ir_scratch *scratch, const struct ir_sample 
 	return send(&scratch->deferred, sizeof(struct ir_deferred) + bytes, true);
 }
 
+/* A thread that exits, or is past the point of no return of an exec, has left its stack behind for good. */
+IR_INLINE bool user_side_is_gone(struct task_struct *task, const struct ir_registers *registers)
+{
+	u64 top;
+
+	return ir_leaves_address_space(task) && !ir_read_user(&top, sizeof(top), registers->general[IR_ARCH_SP]);
+}
+
 /* Takes the user stack. true if the sample was sent (or lost and counted) with a copy of the stack instead. */
 IR_INLINE bool take_user_stack(struct ir_scratch *scratch, struct ir_sample *sample, struct task_struct *task)
 {
@@ -233,7 +241,11 @@ IR_INLINE bool take_user_stack(struct ir_scratch *scratch, struct ir_sample *sam
 
 	walk_begin(walk);
 	if (!ir_user_registers(task, &registers, sample)) {
-		sample->flags |= IR_SAMPLE_KERNEL_THREAD;
+		sample->flags |= IR_SAMPLE_NO_USER_SIDE;
+		return false;
+	}
+	if ((sample->flags & IR_SAMPLE_IN_KERNEL) && user_side_is_gone(task, &registers)) {
+		sample->flags |= IR_SAMPLE_NO_USER_SIDE;
 		return false;
 	}
 	walk->registers = registers;

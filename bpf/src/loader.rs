@@ -59,7 +59,7 @@ impl Default for KernelConfig {
             filter: Filter::Everything,
             exclude_self: false,
             table_budget_bytes: 64 << 20,
-            ring_bytes: 4 << 20,
+            ring_bytes: 8 << 20,
             max_deferred: 200,
         }
     }
@@ -251,7 +251,7 @@ fn configure(
             Filter::Pids => IR_FILTER_PIDS,
             Filter::Cgroups => IR_FILTER_CGROUPS,
         },
-        max_deferred: config.max_deferred,
+        max_deferred: config.max_deferred.max(config.frequency_hz as u32),
         self_pid: std::process::id(),
         exclude_self: u32::from(config.exclude_self),
     };

@@ -14,19 +14,25 @@ struct ir_go_position {
 	u64 bp;
 };
 
+enum ir_go_switch { IR_GO_UNREADABLE, IR_GO_NO_GOROUTINE, IR_GO_ON_BEHALF };
+
 /* g.m.curg.sched of the current thread. */
-IR_INLINE bool ir_go_current(const struct ir_walk *walk, struct ir_go_position *position)
+IR_INLINE enum ir_go_switch ir_go_current(const struct ir_walk *walk, struct ir_go_position *position)
 {
 	const struct ir_go_offsets *go = &walk->process.go;
 	u64 g, m, curg;
 
-	if (!go->present)
-		return false;
-	return ir_read_user(&g, sizeof(g), walk->registers.thread_pointer + (s64)go->g_tls_offset) &&
-	       ir_read_user(&m, sizeof(m), g + go->g_m) && ir_read_user(&curg, sizeof(curg), m + go->m_curg) &&
-	       curg != 0 && ir_read_user(&position->sp, sizeof(u64), curg + go->g_sched_sp) &&
-	       ir_read_user(&position->pc, sizeof(u64), curg + go->g_sched_pc) &&
-	       ir_read_user(&position->bp, sizeof(u64), curg + go->g_sched_bp);
+	if (!go->present ||
+	    !ir_read_user(&g, sizeof(g), walk->registers.thread_pointer + (s64)go->g_tls_offset) ||
+	    !ir_read_user(&m, sizeof(m), g + go->g_m) || !ir_read_user(&curg, sizeof(curg), m + go->m_curg))
+		return IR_GO_UNREADABLE;
+	if (curg == 0)
+		return IR_GO_NO_GOROUTINE;
+	if (!ir_read_user(&position->sp, sizeof(u64), curg + go->g_sched_sp) ||
+	    !ir_read_user(&position->pc, sizeof(u64), curg + go->g_sched_pc) ||
+	    !ir_read_user(&position->bp, sizeof(u64), curg + go->g_sched_bp))
+		return IR_GO_UNREADABLE;
+	return IR_GO_ON_BEHALF;
 }
 
 /*
@@ -39,8 +45,11 @@ IR_INLINE void ir_step_go_switch(struct ir_walk *walk, bool through_systemstack)
 {
 	struct ir_go_position position;
 
-	if (!ir_go_current(walk, &position)) {
-		ir_walk_stop(walk, IR_STOP_GO_STATE);
+	enum ir_go_switch found = ir_go_current(walk, &position);
+
+	if (found != IR_GO_ON_BEHALF) {
+		/* The scheduler has let the goroutine go: the system stack is all there is. */
+		ir_walk_stop(walk, found == IR_GO_NO_GOROUTINE ? IR_STOP_COMPLETE : IR_STOP_GO_STATE);
 		return;
 	}
 	if (through_systemstack) {

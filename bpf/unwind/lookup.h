@@ -73,14 +73,16 @@ _Static_assert(IR_MAPPING_SLAB_SIZE == 8192, "the steps cover a slab");
 		found += ir_at_or_below(next, count, rows[slot].address_low, low) & (step);                         \
 	} while (0)
 
-/* The rule in force at a stated address of an image, or NULL if its page is not loaded. */
-IR_INLINE const struct ir_rule *ir_find_rule(struct ir_walk *walk, u32 image, u64 address)
+/* The rule in force at a stated address of an image, or NULL: *why says if its page is not loaded, or lies. */
+IR_INLINE const struct ir_rule *ir_find_rule(struct ir_walk *walk, u32 image, u64 address, u32 *why)
 {
 	struct ir_page_key key = { .image = image, .page = (u32)(address >> IR_PAGE_SHIFT) };
 	struct ir_page *page = ir_page_find(walk, &key);
 
+	*why = IR_STOP_NO_TABLE;
 	if (!page)
 		return 0;
+	*why = IR_STOP_LOOKUP_FAILED;
 	const struct ir_row *rows = ir_row_slab(walk, page->slab);
 	u64 first = page->first, count = page->count, low = address & (IR_PAGE_SIZE - 1), found = 0;
 

@@ -86,13 +86,14 @@ IR_INLINE void ir_walk_step(struct ir_walk *walk)
 		ir_step_without_table(walk, pc, image, flags);
 		return;
 	}
-	const struct ir_rule *rule = ir_find_rule(walk, image, lookup - walk->mapping.bias);
+	u32 why;
+	const struct ir_rule *rule = ir_find_rule(walk, image, lookup - walk->mapping.bias, &why);
 
 	ir_walk_push(walk, pc - walk->mapping.bias, image, flags);
 	if (walk->done)
 		return;
 	if (!rule)
-		ir_walk_stop(walk, IR_STOP_NO_TABLE);
+		ir_walk_stop(walk, why);
 	else
 		ir_apply(walk, rule);
 }

@@ -212,7 +212,7 @@ fn a_read_ends_in_the_kernel() {
 }
 
 #[test]
-fn code_without_unwind_information_is_truncated_and_has_no_invented_callers() {
+fn code_without_unwind_information_is_whole_only_with_its_true_callers() {
     let known = [
         "without_cfi",
         "call_assembly",
@@ -226,7 +226,8 @@ fn code_without_unwind_information_is_truncated_and_has_no_invented_callers() {
         .only(|stack| stack.user_leaf().is_some_and(|frame| frame.is("without_cfi")));
     assert!(inside.samples() >= FEWEST, "only {} samples", inside.samples());
     for stack in &inside.stacks {
-        assert!(stack.truncated.is_some(), "says that it is whole:\n{stack}");
+        let has_its_callers = stack.has_in_order(&["main", "call_assembly", "without_cfi"]);
+        assert!(stack.truncated.is_some() || has_its_callers, "says that it is whole:\n{stack}");
         let invented = stack
             .frames
             .iter()

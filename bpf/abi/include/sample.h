@@ -18,8 +18,9 @@ enum ir_record_type {
 
 enum ir_sample_flags {
 	IR_SAMPLE_IN_KERNEL = 1,	/* the timer hit kernel code */
-	IR_SAMPLE_KERNEL_THREAD = 2,	/* no user stack exists */
+	IR_SAMPLE_KERNEL_THREAD = 2,	/* a kernel thread */
 	IR_SAMPLE_IN_SYSCALL = 4,	/* the user pc is the return address of a system call */
+	IR_SAMPLE_NO_USER_SIDE = 8,	/* the thread exits or execs: its user stack is gone */
 };
 
 /* A sample. Equal stacks have equal hashes and are sent once per window; hash 0 means "no stack". */

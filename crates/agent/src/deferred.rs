@@ -5,10 +5,10 @@ use std::{collections::VecDeque, time::Duration, time::Instant};
 
 use infrared_bpf::DeferredSample;
 
-/// Waiting samples at most: 512 of up to 32 KiB each.
-const CAPACITY: usize = 512;
+/// Bytes of stack copies that wait at most: some 256 of the largest, or thousands of the usual ones.
+const CAPACITY_BYTES: usize = 16 << 20;
 /// A sample that waits longer is unwound with what is there.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Whether a sample could be dealt with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,10 +22,12 @@ pub(crate) enum Outcome {
 #[derive(Debug, Default)]
 pub(crate) struct DeferredQueue {
     waiting: VecDeque<(Instant, Box<DeferredSample>)>,
+    bytes: usize,
 }
 
 impl DeferredQueue {
     pub(crate) fn push(&mut self, sample: Box<DeferredSample>, now: Instant) {
+        self.bytes += sample.stack.len();
         self.waiting.push_back((now, sample));
     }
 
@@ -36,17 +38,20 @@ impl DeferredQueue {
     /// Tries every sample once. `attempt` is told whether this is the sample's last chance, and must then be done with
     /// it.
     pub(crate) fn retry(&mut self, now: Instant, mut attempt: impl FnMut(&DeferredSample, LastChance) -> Outcome) {
-        let over = self.waiting.len().saturating_sub(CAPACITY);
-        let mut index = 0;
+        let bytes = &mut self.bytes;
         self.waiting.retain(|(since, sample)| {
-            let last = index < over || now.duration_since(*since) >= PATIENCE;
-            index += 1;
-            attempt(sample, LastChance(last)) == Outcome::Waits && !last
+            let last = *bytes > CAPACITY_BYTES || now.duration_since(*since) >= PATIENCE;
+            let waits = attempt(sample, LastChance(last)) == Outcome::Waits && !last;
+            if !waits {
+                *bytes -= sample.stack.len();
+            }
+            waits
         });
     }
 
     /// Deals with every sample now.
     pub(crate) fn finish(&mut self, mut attempt: impl FnMut(&DeferredSample, LastChance) -> Outcome) {
+        self.bytes = 0;
         for (_, sample) in self.waiting.drain(..) {
             attempt(&sample, LastChance(true));
         }
@@ -63,7 +68,7 @@ mod tests {
 
     fn sample() -> Box<DeferredSample> {
         let (sample, registers) = (Default::default(), Default::default());
-        Box::new(DeferredSample { sample, registers, stack_address: 0, stack: Vec::new() })
+        Box::new(DeferredSample { sample, registers, stack_address: 0, stack: vec![0; 1 << 20] })
     }
 
     #[test]
@@ -84,7 +89,7 @@ mod tests {
     #[test]
     fn the_oldest_have_their_last_chance_when_too_many_wait() {
         let (mut queue, now) = (DeferredQueue::default(), Instant::now());
-        for _ in 0..CAPACITY + 3 {
+        for _ in 0..(CAPACITY_BYTES >> 20) + 3 {
             queue.push(sample(), now);
         }
         let mut last = 0;

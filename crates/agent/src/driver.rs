@@ -28,6 +28,8 @@ const TICK: Duration = Duration::from_millis(100);
 /// While images are being read, their results are looked for this often.
 const BUSY_TICK: Duration = Duration::from_millis(2);
 const HOTPLUG_INTERVAL: Duration = Duration::from_secs(1);
+/// At the end, images that are still being read are waited for this long.
+const FINISH_PATIENCE: Duration = Duration::from_secs(5);
 /// Processes of before our start whose mappings are read in one turn.
 const SCAN_BATCH: usize = 16;
 /// Samples that a window holds at most; it closes early when it is full.
@@ -63,6 +65,7 @@ struct State {
 impl Driver {
     /// Runs until told to stop; the last window is then closed and delivered.
     pub(crate) fn run(mut self) -> Result<(), KernelError> {
+        crate::start::hurry();
         let mut state = State {
             table: ProcessTable::default(),
             publisher: Publisher::default(),
@@ -193,7 +196,7 @@ impl Driver {
         process.start_time_ns = sample.start_time_ns;
         process.is_sampled = true;
         let generation = process.generation_at(sample.time_ns);
-        if sample.flags & abi::IR_SAMPLE_KERNEL_THREAD == 0 {
+        if sample.flags & (abi::IR_SAMPLE_KERNEL_THREAD | abi::IR_SAMPLE_NO_USER_SIDE) == 0 {
             watch::complete(&mut state.table, &self.procfs, pid, generation);
             if let Some(process) = state.table.get_mut(pid)
                 && watch::resolve(process, generation, &self.procfs, pid, &mut self.images)
@@ -229,7 +232,7 @@ impl Driver {
     }
 
     fn finish_deferred(&mut self, state: &mut State) {
-        let until = Instant::now() + Duration::from_secs(2);
+        let until = Instant::now() + FINISH_PATIENCE;
         while !state.deferred.is_empty() && self.images.is_busy() && Instant::now() < until {
             std::thread::sleep(BUSY_TICK);
             self.settle(state);

@@ -4,12 +4,12 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use infrared_bpf::abi::{IR_SAMPLE_KERNEL_THREAD, ir_sample};
-use infrared_processes::{Identity, Pid, ProcFs, host::Host};
+use infrared_processes::{Identity, Pid, ProcFs, host::Host, service::Source};
 use infrared_profile::labels;
 
 use crate::{
     config::AgentConfig,
-    watch::{ProcessIdentity, ProcessTable, WatchedProcess},
+    watch::{Generation, ProcessIdentity, ProcessTable, WatchedProcess},
 };
 
 /// Names processes by the user's rules and the default ones.
@@ -37,49 +37,69 @@ impl Identifier {
             return;
         }
         let is_current = generation + 1 == process.generations.len() && process.exited_ns.is_none();
+        let parent = process.parent;
         let read = if is_current { self.identifier.identify(Pid(sample.pid)).ok() } else { None };
-        let identity = match read {
-            Some(identity) => labels_of(&identity),
-            None => self.of_gone(table, process, sample, generation),
+        let (identity, is_heritable) = match read {
+            Some(identity) => (labels_of(&identity), is_heritable(&identity)),
+            None => {
+                self.identify_parent(table, parent);
+                let of_parent = table.get(parent).map(WatchedProcess::current);
+                let is_heritable = of_parent.is_some_and(|parent| parent.is_heritable);
+                let executable = table.get(sample.pid).and_then(|p| p.generations.get(generation)?.executable.as_deref());
+                (self.of_gone(executable, of_parent, sample), is_heritable)
+            }
         };
         if let Some(found) = table.get_mut(sample.pid).and_then(|process| process.generations.get_mut(generation)) {
             found.identity = Some(Arc::new(identity));
+            found.is_heritable = is_heritable;
         }
     }
 
-    /// A forked child is what its parent is. After an exec there is the executable's path, and else the name of the
-    /// thread that was sampled.
-    fn of_gone(
-        &self,
-        table: &ProcessTable,
-        process: &WatchedProcess,
-        sample: &ir_sample,
-        generation: usize,
-    ) -> ProcessIdentity {
-        let (pid, host) = (sample.pid.to_string(), self.host_name.clone());
-        let executable = process.generations.get(generation).and_then(|g| g.executable.as_deref());
-        let parent = table.get(process.parent).and_then(|parent| parent.current().identity.as_ref());
-        let mut identity = match (executable, parent) {
-            (None, Some(parent)) if sample.flags & IR_SAMPLE_KERNEL_THREAD == 0 => (**parent).clone(),
-            _ => BTreeMap::new(),
-        };
-        identity.insert(labels::PID.to_owned(), pid);
-        identity.insert(labels::HOST.to_owned(), host);
-        if !identity.contains_key(labels::SERVICE) {
-            let name = match executable.map(String::from_utf8_lossy) {
-                _ if sample.flags & IR_SAMPLE_KERNEL_THREAD != 0 => "kernel".to_owned(),
-                Some(path) => {
-                    let base = path.rsplit('/').next().unwrap_or_default().to_owned();
-                    identity.insert(labels::EXECUTABLE.to_owned(), base.clone());
-                    identity.insert(labels::EXECUTABLE_PATH.to_owned(), path.into_owned());
-                    base
-                }
-                None => crate::naming::thread_name(&sample.comm.map(|byte| byte as u8)),
-            };
-            identity.insert(labels::SERVICE.to_owned(), name);
+    /// The parent of a process that is gone mostly lives on, and may never have been sampled itself.
+    fn identify_parent(&self, table: &mut ProcessTable, parent: u32) {
+        if parent == 0 || table.get(parent).is_some_and(|parent| parent.current().identity.is_some()) {
+            return;
         }
+        if let Ok(identity) = self.identifier.identify(Pid(parent)) {
+            let found = table.entry(parent).current_mut();
+            found.is_heritable = is_heritable(&identity);
+            found.identity = Some(Arc::new(labels_of(&identity)));
+        }
+    }
+
+    /// A child is in its parent's cgroup and has its environment. Without an exec it is what its parent is; after one
+    /// it is called by its executable, unless the parent's name is heritable.
+    fn of_gone(&self, executable: Option<&[u8]>, parent: Option<&Generation>, sample: &ir_sample) -> ProcessIdentity {
+        let mut identity = ProcessIdentity::new();
+        identity.insert(labels::HOST.to_owned(), self.host_name.clone());
+        identity.insert(labels::PID.to_owned(), sample.pid.to_string());
+        if sample.flags & IR_SAMPLE_KERNEL_THREAD != 0 {
+            identity.insert(labels::SERVICE.to_owned(), "kernel".to_owned());
+            return identity;
+        }
+        if let Some((labels, parent)) = parent.and_then(|parent| Some((parent.identity.as_ref()?, parent))) {
+            for (name, value) in labels.iter() {
+                let is_own = [labels::EXECUTABLE, labels::EXECUTABLE_PATH, labels::VERSION].contains(&name.as_str());
+                let is_lost = name == labels::SERVICE && !parent.is_heritable;
+                if executable.is_none() || !(is_own || is_lost) {
+                    identity.entry(name.clone()).or_insert_with(|| value.clone());
+                }
+            }
+        }
+        if let Some(path) = executable.map(String::from_utf8_lossy) {
+            let base = path.rsplit('/').next().unwrap_or_default().to_owned();
+            identity.insert(labels::EXECUTABLE.to_owned(), base.clone());
+            identity.insert(labels::EXECUTABLE_PATH.to_owned(), path.into_owned());
+            identity.entry(labels::SERVICE.to_owned()).or_insert(base);
+        }
+        let comm = || crate::naming::thread_name(&sample.comm.map(|byte| byte as u8));
+        identity.entry(labels::SERVICE.to_owned()).or_insert_with(comm);
         identity
     }
+}
+
+fn is_heritable(identity: &Identity) -> bool {
+    matches!(identity.service.source, Source::Declared | Source::Workload | Source::Unit)
 }
 
 fn labels_of(identity: &Identity) -> ProcessIdentity {

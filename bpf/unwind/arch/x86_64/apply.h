@@ -121,7 +121,10 @@ IR_INLINE void ir_step_to_caller(struct ir_walk *walk, const struct ir_rule *rul
 	u64 pc, fp = 0, rbx = 0;
 	u32 valid = (1u << IR_RSP);
 
-	if (cfa <= walk->registers.general[IR_RSP]) {
+	/* vfork keeps its return address in a register while its frame is empty. */
+	bool is_empty = cfa == walk->registers.general[IR_RSP] && rule->ra_slot >= IR_SLOT_REGISTER;
+
+	if (cfa <= walk->registers.general[IR_RSP] && !is_empty) {
 		ir_walk_stop(walk, IR_STOP_NO_PROGRESS);
 		return;
 	}

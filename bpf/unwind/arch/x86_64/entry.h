@@ -12,6 +12,18 @@ IR_INLINE bool ir_in_user_mode(struct bpf_perf_event_data *ctx)
 	return (ctx->regs.cs & 3) == 3;
 }
 
+/* System calls that replace the address space: asm/unistd_64.h */
+#define IR_NR_EXECVE   59
+#define IR_NR_EXECVEAT 322
+
+/* Whether the thread is in a system call after which there may be no user side any more. */
+IR_INLINE bool ir_leaves_address_space(struct task_struct *task)
+{
+	struct pt_regs___kernel *regs = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
+
+	return (task->flags & PF_EXITING) || regs->orig_ax == IR_NR_EXECVE || regs->orig_ax == IR_NR_EXECVEAT;
+}
+
 /*
  * The user registers: what was saved at the entry to the kernel, by interrupt or system call. rcx and r11 are lost to
  * the syscall instruction, which unwind rules never use at call sites. false if the thread has no user side.

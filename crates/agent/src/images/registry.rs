@@ -104,7 +104,10 @@ impl ImageRegistry {
         let (result_sender, results) = mpsc::sync_channel(QUEUE);
         thread::Builder::new()
             .name("ir-images".into())
-            .spawn(move || worker::run(&job_receiver, &result_sender))?;
+            .spawn(move || {
+                crate::start::hurry();
+                worker::run(&job_receiver, &result_sender);
+            })?;
         Ok(Self {
             images: HashMap::new(),
             by_file: HashMap::new(),

@@ -1,6 +1,6 @@
 //! From frames of the kernel side to locations with names.
 
-use std::{collections::HashMap, fmt::Write as _, io, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, fmt::Write as _, io, path::{Path, PathBuf}, sync::Arc};
 
 use infrared_bpf::{
     UserStack,
@@ -101,7 +101,9 @@ impl FrameNamer {
             let root = PathBuf::from(format!("/proc/{pid}/root"));
             let inside = namespace_pid(pid).unwrap_or(pid);
             let map = self.perf_maps.get_or_insert_mut(pid, || PerfMap::new(PerfMapLimits::default()));
-            if let Err(error) = map.refresh(&root, inside) {
+            // The map of a process that is gone may still be there, if its root was ours.
+            let read = map.refresh(&root, inside).or_else(|_| map.refresh(Path::new("/"), pid));
+            if let Err(error) = read {
                 tracing::trace!(pid, %error, "no perf map");
             }
         }

@@ -18,6 +18,8 @@ pub(crate) struct Generation {
     /// The mappings are known from the start on, by events or from `/proc`.
     pub(crate) is_complete: bool,
     pub(crate) identity: Option<Arc<ProcessIdentity>>,
+    /// The service's name comes from what children inherit: environment, cgroup.
+    pub(crate) is_heritable: bool,
     pub(crate) go: ir_go_offsets,
     /// Path of the executable, as far as events told it.
     pub(crate) executable: Option<Box<[u8]>>,
@@ -30,6 +32,7 @@ impl Generation {
             mappings: Arc::default(),
             is_complete,
             identity: None,
+            is_heritable: false,
             go: ir_go_offsets::default(),
             executable: None,
         }
