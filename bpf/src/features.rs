@@ -127,7 +127,7 @@ fn attach_tracepoint() -> io::Result<()> {
         fs::read_to_string(path).ok()?.trim().parse::<u64>().ok()
     });
     let id = id.ok_or_else(|| io::Error::other("tracefs is not mounted"))?;
-    let program = load_trivial(sys::BPF_PROG_TYPE_TRACEPOINT, Default::default())?;
+    let program = load_trivial(sys::BPF_PROG_TYPE_TRACEPOINT, sys::bpf_prog_load_opts::default())?;
     let mut attr = bindings::perf_event_attr::default();
     attr.type_ = bindings::PERF_TYPE_TRACEPOINT;
     attr.config = id;

@@ -3,8 +3,8 @@
 use std::{collections::HashMap, ffi::c_void};
 
 use infrared_abi::{
-    IR_MAPPING_SLAB_SIZE, IR_MAX_USER_FRAMES, ir_mapping, ir_page, ir_page_key,
-    ir_process, ir_registers, ir_row, ir_rule,
+    IR_MAPPING_SLAB_SIZE, IR_MAX_USER_FRAMES, ir_mapping, ir_page, ir_page_key, ir_process,
+    ir_registers, ir_row, ir_rule,
 };
 
 use crate::{arena::SlabView, processes::MappingBlock, records::UserStack, tables::UnwindTables};
@@ -187,7 +187,7 @@ unsafe extern "C" fn page(
 ) -> bool {
     // SAFETY: context is the `Surroundings` of the running `unwind`; key and found are valid for the call.
     let (surroundings, key) = unsafe { (&*context.cast::<Surroundings<'_>>(), &*key) };
-    let Some(page) = surroundings.tables.page(key) else { return false };
+    let Some(page) = surroundings.tables.page(*key) else { return false };
     // SAFETY: as above.
     unsafe { found.write(page) };
     true

@@ -1,6 +1,10 @@
 //! The sampling timer: one perf event a CPU, with the sampler attached.
 
-use std::{collections::BTreeMap, fs, io, os::fd::{AsRawFd, IntoRawFd, OwnedFd}};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    os::fd::{AsRawFd, IntoRawFd, OwnedFd},
+};
 
 use libbpf_rs::{Link, ProgramMut};
 use perf_event_open_sys::bindings;
@@ -89,7 +93,7 @@ impl Sampler {
             let attached = open(self.clock, self.frequency_hz, *cpu).and_then(|fd| {
                 let link = program.attach_perf_event(fd.as_raw_fd()).map_err(io::Error::other)?;
                 // From here on the descriptor is the link's to close.
-                let _ = fd.into_raw_fd();
+                let _raw_fd = fd.into_raw_fd();
                 Ok(link)
             });
             match attached {

@@ -108,7 +108,7 @@ impl UnwindTables {
     /// Loads the table of an image, evicting others while there is no room. Returns the images evicted.
     pub fn insert(&mut self, image: u32, table: ImageTable<'_>) -> Result<Vec<u32>, TableError> {
         let mut evicted = Vec::new();
-        if table.rows.len() * size_of::<ir_row>() > self.budget_bytes {
+        if size_of_val(table.rows) > self.budget_bytes {
             return Err(TableError::OverBudget);
         }
         self.remove(image);
@@ -172,18 +172,17 @@ impl UnwindTables {
     fn intern_rules(&mut self, rules: &[ir_rule]) -> Result<Vec<u16>, TableError> {
         let mut ids = Vec::with_capacity(rules.len());
         for rule in rules {
-            let id = match self.rule_ids.get(rule) {
-                Some(id) => *id,
-                None => {
-                    let id = self.rule_list.len() as u32;
-                    if id >= IR_MAX_RULES {
-                        return Err(TableError::TooManyRules);
-                    }
-                    put(&self.rules, "ir_rules", &id, rule)?;
-                    self.rule_list.push(*rule);
-                    self.rule_ids.insert(*rule, id as u16);
-                    id as u16
+            let id = if let Some(id) = self.rule_ids.get(rule) {
+                *id
+            } else {
+                let id = self.rule_list.len() as u32;
+                if id >= IR_MAX_RULES {
+                    return Err(TableError::TooManyRules);
                 }
+                put(&self.rules, "ir_rules", &id, rule)?;
+                self.rule_list.push(*rule);
+                self.rule_ids.insert(*rule, id as u16);
+                id as u16
             };
             ids.push(id);
         }
@@ -227,13 +226,13 @@ impl UnwindTables {
         let used = loaded
             .pages
             .iter()
-            .filter_map(|(page, _)| self.page(&ir_page_key { image, page: *page }));
+            .filter_map(|(page, _)| self.page(ir_page_key { image, page: *page }));
         used.map(|page| page.last_used).max().unwrap_or(0)
     }
 
     /// The index entry of a page, as the kernel has it.
-    pub(crate) fn page(&self, key: &ir_page_key) -> Option<ir_page> {
-        let bytes = self.pages.lookup(bytes_of(key), MapFlags::ANY).ok().flatten()?;
+    pub(crate) fn page(&self, key: ir_page_key) -> Option<ir_page> {
+        let bytes = self.pages.lookup(bytes_of(&key), MapFlags::ANY).ok().flatten()?;
         infrared_abi::read(&bytes)
     }
 

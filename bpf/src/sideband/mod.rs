@@ -53,7 +53,8 @@ impl Sideband {
             ring.drain(|bytes| records.extend(decode::decode(bytes)));
         }
         records.sort_by_key(|record| record.time_ns);
-        self.held_back = records.split_off(records.partition_point(|record| record.time_ns <= horizon_ns));
+        self.held_back =
+            records.split_off(records.partition_point(|record| record.time_ns <= horizon_ns));
         self.horizon_ns = horizon_ns;
         records
     }

@@ -1,0 +1,13 @@
+//! The unwinder's C on the host, under sanitizers: stacks of real programs, made-up ones, and hostile tables.
+#![allow(unsafe_code, clippy::unwrap_used, reason = "ptrace; a test fails by panicking")]
+#![cfg(target_arch = "x86_64")]
+
+mod captured;
+mod driver;
+mod hostile;
+mod images;
+mod shadow;
+mod stops;
+#[path = "../support/mod.rs"]
+mod support;
+mod tracee;
