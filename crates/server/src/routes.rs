@@ -68,3 +68,19 @@ async fn healthz() -> &'static str {
 async fn openapi() -> ([(header::HeaderName, &'static str); 1], &'static str) {
     ([(header::CONTENT_TYPE, "application/json")], include_str!("../openapi.json"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn openapi_describes_every_route_and_no_other() {
+        let document: serde_json::Value =
+            serde_json::from_str(include_str!("../openapi.json")).expect("JSON");
+        let described = document["paths"].as_object().expect("paths").keys().map(String::as_str);
+        let served = api().into_iter().map(|(path, _)| path);
+        assert_eq!(described.collect::<BTreeSet<_>>(), served.collect::<BTreeSet<_>>());
+    }
+}
