@@ -196,10 +196,13 @@ fn the_loop_of_a_jit_is_the_leaf() {
 #[test]
 fn a_tiny_library_function_is_not_lost_in_the_linkage_table() {
     for service in ["plt", "resolver"] {
-        let everything = observed(service);
-        let right = everything.count(|stack| stack.has_in_order(&["main", "call_through_plt"]));
-        let examples = everything.examples(|stack| !stack.has("call_through_plt"));
-        assert!(nearly_all(right, everything.samples()), "{service}:\n{examples}");
+        // Between its turns the program asks whether it is to stop.
+        let burning = observed(service).only(|stack| {
+            !["poll", "__poll", "read", "__read", "exit", "_exit"].iter().any(|name| stack.has(name))
+        });
+        let right = burning.count(|stack| stack.has_in_order(&["main", "call_through_plt"]));
+        let examples = burning.examples(|stack| !stack.has("call_through_plt"));
+        assert!(nearly_all(right, burning.samples()), "{service}:\n{examples}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! The driver: the thread that owns the kernel side. It never waits for anything but the kernel.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -17,16 +18,18 @@ use crate::{
     deferred::{DeferredQueue, LastChance, Outcome},
     identity::Identifier,
     images::{ImageRegistry, ImageState},
+    naming::Task,
     publish::Publisher,
     self_metrics::SharedStats,
     watch::{self, ProcessTable},
-    window::{ClosedWindow, ImageSnapshot, ProcessRef, SampleKey, Window},
+    window::{ImageSnapshot, ProcessRef, SampleKey, Window},
 };
 
 /// The longest sleep: process events are read and windows closed this much late at most.
 const TICK: Duration = Duration::from_millis(100);
 /// While images are being read, their results are looked for this often.
 const BUSY_TICK: Duration = Duration::from_millis(2);
+const PERF_MAP_INTERVAL: Duration = Duration::from_secs(1);
 const HOTPLUG_INTERVAL: Duration = Duration::from_secs(1);
 /// At the end, images that are still being read are waited for this long.
 const FINISH_PATIENCE: Duration = Duration::from_secs(5);
@@ -42,7 +45,7 @@ pub(crate) struct Driver {
     pub(crate) procfs: ProcFs,
     pub(crate) identifier: Identifier,
     pub(crate) images: ImageRegistry,
-    pub(crate) windows: SyncSender<ClosedWindow>,
+    pub(crate) naming: SyncSender<Task>,
     pub(crate) stats: SharedStats,
     pub(crate) stop: Arc<AtomicBool>,
 }
@@ -60,6 +63,8 @@ struct State {
     unscanned: Vec<u32>,
     last_hotplug: Instant,
     samples_in_window: usize,
+    /// When the perf maps of processes were last asked for.
+    perf_maps: HashMap<u32, Instant>,
 }
 
 impl Driver {
@@ -77,6 +82,7 @@ impl Driver {
             unscanned: self.procfs.list().unwrap_or_default().into_iter().map(|pid| pid.0).collect(),
             last_hotplug: Instant::now(),
             samples_in_window: 0,
+            perf_maps: HashMap::new(),
         };
         while !self.stop.load(Ordering::Acquire) {
             self.kernel.wait(self.patience(&state))?;
@@ -159,13 +165,27 @@ impl Driver {
 
     fn take_record(&mut self, state: &mut State, record: Record) {
         match record {
-            Record::UserStack(stack) => state.window.add_user_stack(stack),
+            Record::UserStack(stack) => {
+                self.announce_perf_map(state, stack.pid);
+                state.window.add_user_stack(stack);
+            }
             Record::KernelStack(stack) => state.window.add_kernel_stack(stack),
             Record::Sample(sample) => {
                 let user_stack = sample.user_stack;
                 self.add_sample(state, &sample, user_stack);
             }
             Record::Deferred(sample) => state.deferred.push(sample, Instant::now()),
+        }
+    }
+
+    /// Has the perf map of a process with code of no file read, once a second at most.
+    fn announce_perf_map(&self, state: &mut State, pid: u32) {
+        if pid == 0 || state.perf_maps.get(&pid).is_some_and(|at| at.elapsed() < PERF_MAP_INTERVAL) {
+            return;
+        }
+        // The next stack of the process, or the window's end, is another chance.
+        if self.naming.try_send(Task::ReadPerfMap(pid)).is_ok() {
+            state.perf_maps.insert(pid, Instant::now());
         }
     }
 
@@ -262,6 +282,7 @@ impl Driver {
             unwound.stack = UserStack { stop_reason: abi::IR_STOP_PROCESS_GONE, hash: GONE_HASH, ..unwound.stack };
         }
         let hash = unwound.stack.hash;
+        self.announce_perf_map(state, unwound.stack.pid);
         state.window.add_user_stack(unwound.stack);
         self.add_sample(state, sample, hash);
         Outcome::Done
@@ -286,6 +307,7 @@ impl Driver {
         }
         for pid in state.table.forget(monotonic_ns()) {
             self.kernel.processes.remove(pid);
+            state.perf_maps.remove(&pid);
         }
         let (kernel, tables) = (self.kernel.stats(), self.kernel.tables.usage());
         self.stats.update(|stats| {
@@ -316,11 +338,11 @@ impl Driver {
         closed.images = ImageSnapshot::take(&self.images, &closed);
         state.window_index += 1;
         let samples = std::mem::take(&mut state.samples_in_window) as u64;
-        match self.windows.try_send(closed) {
+        match self.naming.try_send(Task::Window(Box::new(closed))) {
             Ok(()) => {}
             Err(TrySendError::Full(closed)) if self.stop.load(Ordering::Acquire) => {
                 // Nothing is left to be late for.
-                if self.windows.send(closed).is_err() {
+                if self.naming.send(closed).is_err() {
                     tracing::warn!("the naming thread is gone");
                 }
             }

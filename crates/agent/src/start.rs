@@ -23,8 +23,8 @@ use crate::{
     self_metrics::SharedStats,
 };
 
-/// Closed windows that wait for naming at most.
-const WINDOWS_IN_FLIGHT: usize = 4;
+/// Closed windows, and perf maps to be read, that wait for naming at most.
+const TASKS_IN_FLIGHT: usize = 4;
 
 /// Why the agent does not run.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +57,7 @@ impl Agent {
         raise_file_limit();
         infrared_processes::memory::hold_little_memory();
         let (stop, stats) = (Arc::new(AtomicBool::new(false)), SharedStats::default());
-        let (window_sender, windows) = mpsc::sync_channel(WINDOWS_IN_FLIGHT);
+        let (task_sender, tasks) = mpsc::sync_channel(TASKS_IN_FLIGHT);
         let naming_config = NamingConfig {
             period_ns: 1_000_000_000 / u64::from(config.frequency_hz),
             host_name: config.host_name.clone().unwrap_or_else(|| Host::read().name),
@@ -66,7 +66,7 @@ impl Agent {
         let naming_stats = stats.clone();
         let naming = thread::Builder::new()
             .name("ir-naming".into())
-            .spawn(move || naming::run(&naming_config, &windows, sink, &naming_stats))?;
+            .spawn(move || naming::run(&naming_config, &tasks, sink, &naming_stats))?;
         let (ready, is_ready) = mpsc::sync_channel(1);
         let (driver_stop, driver_stats) = (Arc::clone(&stop), stats.clone());
         let driver = thread::Builder::new().name("ir-driver".into()).spawn(move || {
@@ -93,7 +93,7 @@ impl Agent {
                 procfs: ProcFs::system(),
                 identifier: Identifier::new(config),
                 images,
-                windows: window_sender,
+                naming: task_sender,
                 stats: driver_stats,
                 stop: driver_stop,
             }

@@ -98,14 +98,19 @@ impl FrameNamer {
         pids.sort_unstable();
         pids.dedup();
         for pid in pids {
-            let root = PathBuf::from(format!("/proc/{pid}/root"));
-            let inside = namespace_pid(pid).unwrap_or(pid);
-            let map = self.perf_maps.get_or_insert_mut(pid, || PerfMap::new(PerfMapLimits::default()));
-            // The map of a process that is gone may still be there, if its root was ours.
-            let read = map.refresh(&root, inside).or_else(|_| map.refresh(Path::new("/"), pid));
-            if let Err(error) = read {
-                tracing::trace!(pid, %error, "no perf map");
-            }
+            self.read_perf_map(pid);
+        }
+    }
+
+    /// Takes in what a process's perf map has got since it was read last.
+    pub(crate) fn read_perf_map(&mut self, pid: u32) {
+        let root = PathBuf::from(format!("/proc/{pid}/root"));
+        let inside = namespace_pid(pid).unwrap_or(pid);
+        let map = self.perf_maps.get_or_insert_mut(pid, || PerfMap::new(PerfMapLimits::default()));
+        // The map of a process that is gone may still be there, if its root was ours.
+        let read = map.refresh(&root, inside).or_else(|_| map.refresh(Path::new("/"), pid));
+        if let Err(error) = read {
+            tracing::trace!(pid, %error, "no perf map");
         }
     }
 

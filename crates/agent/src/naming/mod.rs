@@ -22,15 +22,30 @@ pub(crate) struct NamingConfig {
     pub(crate) symbol_budget_bytes: usize,
 }
 
+/// What the driver sends.
+#[derive(Debug)]
+pub(crate) enum Task {
+    Window(Box<ClosedWindow>),
+    /// This process runs code without a file. Its perf map may be gone by the time the window closes.
+    ReadPerfMap(u32),
+}
+
 /// Names and delivers every window until the driver is gone.
 pub(crate) fn run(
     config: &NamingConfig,
-    windows: &Receiver<ClosedWindow>,
+    tasks: &Receiver<Task>,
     mut sink: Box<dyn ProfileSink>,
     stats: &SharedStats,
 ) {
     let mut namer = FrameNamer::new(config.symbol_budget_bytes);
-    while let Ok(window) = windows.recv() {
+    while let Ok(task) = tasks.recv() {
+        let window = match task {
+            Task::Window(window) => window,
+            Task::ReadPerfMap(pid) => {
+                namer.read_perf_map(pid);
+                continue;
+            }
+        };
         let clocks = Clocks::read();
         let (cpu, ends) = build::cpu_profile(&window, config, &clocks, &mut namer);
         let events = build::events_profile(&window, config, &clocks);

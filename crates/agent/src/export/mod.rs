@@ -1,6 +1,21 @@
-//! Where finished windows go.
+//! Where finished windows go: to a sink of the caller's, or over OTLP to a server, with a spool on disk for the time
+//! that it is away.
+
+mod backoff;
+mod client;
+mod otlp;
+mod queue;
+mod sender;
+mod split;
+mod spool;
+#[cfg(test)]
+mod tests;
 
 use infrared_profile::Profile;
+
+pub use client::EndpointError;
+pub use otlp::{DeliveryReader, DeliveryStatus, OtlpConfig, OtlpError, OtlpSink};
+pub use spool::SpoolError;
 
 /// A window could not be delivered. What it held is lost unless the sink kept it.
 #[derive(Debug, thiserror::Error)]
