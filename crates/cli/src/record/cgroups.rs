@@ -1,0 +1,61 @@
+//! Cgroups by path: their ids and those of all below them.
+
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+
+/// Where systemd and others mount cgroup v2.
+const MOUNTS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+/// What the kernel-side filter has room for is less; this bounds the walk.
+const MOST: usize = 100_000;
+
+/// The ids of the cgroups at `paths` (absolute, or below the mount as `/proc/PID/cgroup` shows them) and below.
+pub(super) fn ids(paths: &[PathBuf]) -> Result<Vec<u64>> {
+    let mut ids = Vec::new();
+    for path in paths {
+        let mut waiting = vec![find(path)?];
+        while let Some(directory) = waiting.pop() {
+            if ids.len() == MOST {
+                bail!("there are more than {MOST} cgroups below {}", path.display());
+            }
+            // The id of a cgroup is the inode of its directory (kernfs, Linux 5.5).
+            let Ok(metadata) = fs::metadata(&directory) else { continue };
+            ids.push(metadata.ino());
+            let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
+            let directories = entries.filter(|e| e.file_type().is_ok_and(|kind| kind.is_dir()));
+            waiting.extend(directories.map(|entry| entry.path()));
+        }
+    }
+    Ok(ids)
+}
+
+fn find(path: &Path) -> Result<PathBuf> {
+    let below = path.strip_prefix("/").unwrap_or(path);
+    let candidates = MOUNTS.map(|mount| Path::new(mount).join(below));
+    let found = std::iter::once(path.to_owned()).chain(candidates).find(|path| is_cgroup(path));
+    found.with_context(|| format!("{} is not a cgroup (v2)", path.display()))
+}
+
+/// Cgroup v1 has no ids that the kernel's filter knows.
+fn is_cgroup(path: &Path) -> bool {
+    const CGROUP2_SUPER_MAGIC: i64 = 0x6367_7270;
+    rustix::fs::statfs(path).is_ok_and(|stat| i64::from(stat.f_type) == CGROUP2_SUPER_MAGIC)
+        && path.is_dir()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_is_no_cgroup_is_named() {
+        for path in ["/tmp", "/no/such/cgroup", "/sys/fs/cgroup/no-such"] {
+            let error = ids(&[path.into()]).unwrap_err().to_string();
+            assert_eq!(error, format!("{path} is not a cgroup (v2)"));
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Writes a recording in its format.
+
+use std::io::{self, Write};
+
+use infrared_profile::{
+    Profile, folded, html, json, labels, pprof, speedscope,
+    svg::{self, SvgOptions},
+    tree::{CallTree, TreeOptions},
+};
+use prost::Message;
+
+use super::Format;
+
+/// How to write.
+#[derive(Debug)]
+pub(super) struct Encoding {
+    format: Format,
+    in_nanoseconds: bool,
+    title: String,
+    /// The script of the viewer; empty unless the format needs it.
+    viewer: String,
+}
+
+/// This program was built without the page.
+#[derive(Debug, thiserror::Error)]
+#[error("this infrared was built without its viewer, which `make web` builds: choose another format than html")]
+pub(super) struct NoViewer;
+
+impl Encoding {
+    pub(super) fn new(format: Format, in_nanoseconds: bool, title: String) -> Result<Self, NoViewer> {
+        let viewer = match format {
+            Format::Html => infrared_server::viewer_js().ok_or(NoViewer)?,
+            _ => String::new(),
+        };
+        Ok(Self { format, in_nanoseconds, title, viewer })
+    }
+
+    pub(super) fn write(&self, profile: &Profile, mut out: &mut dyn Write) -> io::Result<()> {
+        let unit =
+            if self.in_nanoseconds { folded::Unit::Nanoseconds } else { folded::Unit::Samples };
+        match self.format {
+            Format::Folded => folded::write(profile, unit, &mut out),
+            Format::Pprof => pprof::write(profile, &[&self.title], &mut out),
+            Format::Speedscope => {
+                let per = speedscope::PerProfile::Service;
+                speedscope::write(profile, &self.title, per, &mut out)
+            }
+            Format::Json => json::write(profile, &mut out),
+            Format::Otlp => {
+                let request = infrared_wire::to_otlp(std::slice::from_ref(profile));
+                out.write_all(&request.encode_to_vec())
+            }
+            Format::Svg => {
+                let options = SvgOptions { title: &self.title, ..SvgOptions::default() };
+                svg::write(&tree(profile), options, &mut out)
+            }
+            Format::Html => {
+                let page = html::Page { title: &self.title, viewer_js: &self.viewer };
+                html::write(&tree(profile), page, &mut out)
+            }
+        }
+    }
+}
+
+/// The call tree with the services below its root.
+fn tree(profile: &Profile) -> CallTree {
+    let options = TreeOptions { group_by: vec![labels::SERVICE.to_owned()], ..TreeOptions::default() };
+    CallTree::from_profile(profile, &options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::ValueEnum;
+    use infrared_profile::{Builder, ValueType};
+
+    #[test]
+    fn an_empty_recording_is_valid_in_every_format() {
+        let profile = Builder::new(ValueType::cpu_samples(), 5, 10).finish(7);
+        let formats = Format::value_variants().iter().filter(|format| **format != Format::Html);
+        for format in formats {
+            let encoding = Encoding::new(*format, false, "nothing".into()).unwrap();
+            let mut bytes = Vec::new();
+            encoding.write(&profile, &mut bytes).unwrap();
+            match format {
+                Format::Folded => assert_eq!(bytes, b""),
+                Format::Pprof => assert_eq!(pprof_total(&bytes), 0),
+                Format::Json | Format::Speedscope => {
+                    serde_json::from_slice::<serde_json::Value>(&bytes).unwrap();
+                }
+                Format::Svg | Format::Html => assert!(bytes.ends_with(b"</svg>\n")),
+                Format::Otlp => {
+                    let limits = infrared_wire::Limits::default();
+                    let request = infrared_wire::decode_request(&bytes, &limits).unwrap();
+                    assert_eq!(infrared_wire::validate(&request), []);
+                }
+            }
+        }
+    }
+
+    fn pprof_total(bytes: &[u8]) -> u64 {
+        pprof::read(bytes, &pprof::ReadLimits::default()).unwrap().iter().map(Profile::total).sum()
+    }
+}
