@@ -11,7 +11,10 @@ use infrared_agent::{Agent, AgentConfig, Pace, Target};
 use infrared_profile::{Profile, folded};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .init();
     let mut args = std::env::args().skip(1);
     let seconds: u64 = args.next().unwrap_or_else(|| "5".into()).parse()?;
     let pids: Vec<u32> = args.map(|pid| pid.parse()).collect::<Result<_, _>>()?;
@@ -26,7 +29,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let agent = Agent::start(
         config,
         Box::new(move |profiles: Vec<Profile>| {
-            sink.lock().map_err(|_| infrared_agent::SinkError::Refused("poisoned".into()))?.extend(profiles);
+            sink.lock()
+                .map_err(|_| infrared_agent::SinkError::Refused("poisoned".into()))?
+                .extend(profiles);
             Ok(())
         }),
     )?;
@@ -35,7 +40,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     agent.stop()?;
     eprintln!("{:#?}", stats.read());
     let mut out = std::io::stdout().lock();
-    for profile in collected.lock().map_err(|_| "poisoned")?.iter().filter(|p| p.value_type.kind == "samples") {
+    for profile in
+        collected.lock().map_err(|_| "poisoned")?.iter().filter(|p| p.value_type.kind == "samples")
+    {
         folded::write(profile, folded::Unit::Samples, &mut out)?;
     }
     out.flush()?;

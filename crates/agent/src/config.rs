@@ -78,6 +78,9 @@ mod tests {
         assert_eq!(pace.window(0), Duration::from_secs(1));
         assert_eq!(pace.window(9), Duration::from_secs(1));
         assert_eq!(pace.window(10), Duration::from_secs(10));
-        assert_eq!(Pace::Recording { window: Duration::from_secs(2) }.window(0), Duration::from_secs(2));
+        assert_eq!(
+            Pace::Recording { window: Duration::from_secs(2) }.window(0),
+            Duration::from_secs(2)
+        );
     }
 }

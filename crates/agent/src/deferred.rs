@@ -37,7 +37,11 @@ impl DeferredQueue {
 
     /// Tries every sample once. `attempt` is told whether this is the sample's last chance, and must then be done with
     /// it.
-    pub(crate) fn retry(&mut self, now: Instant, mut attempt: impl FnMut(&DeferredSample, LastChance) -> Outcome) {
+    pub(crate) fn retry(
+        &mut self,
+        now: Instant,
+        mut attempt: impl FnMut(&DeferredSample, LastChance) -> Outcome,
+    ) {
         let bytes = &mut self.bytes;
         self.waiting.retain(|(since, sample)| {
             let last = *bytes > CAPACITY_BYTES || now.duration_since(*since) >= PATIENCE;
@@ -50,7 +54,10 @@ impl DeferredQueue {
     }
 
     /// Deals with every sample now.
-    pub(crate) fn finish(&mut self, mut attempt: impl FnMut(&DeferredSample, LastChance) -> Outcome) {
+    pub(crate) fn finish(
+        &mut self,
+        mut attempt: impl FnMut(&DeferredSample, LastChance) -> Outcome,
+    ) {
         self.bytes = 0;
         for (_, sample) in self.waiting.drain(..) {
             attempt(&sample, LastChance(true));

@@ -10,7 +10,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use infrared_bpf::{DeferredSample, HostUnwinder, Kernel, KernelError, Record, UserStack, abi, abi::ir_sample};
+use infrared_bpf::{
+    DeferredSample, HostUnwinder, Kernel, KernelError, Record, UserStack, abi, abi::ir_sample,
+};
 use infrared_processes::ProcFs;
 
 use crate::{
@@ -19,7 +21,7 @@ use crate::{
     identity::Identifier,
     images::{ImageRegistry, ImageState},
     naming::Task,
-    publish::Publisher,
+    publish::{self, Publisher},
     self_metrics::SharedStats,
     watch::{self, ProcessTable},
     window::{ImageSnapshot, ProcessRef, SampleKey, Window},
@@ -79,7 +81,13 @@ impl Driver {
             window_index: 0,
             host: HostUnwinder::default(),
             early: Vec::new(),
-            unscanned: self.procfs.list().unwrap_or_default().into_iter().map(|pid| pid.0).collect(),
+            unscanned: self
+                .procfs
+                .list()
+                .unwrap_or_default()
+                .into_iter()
+                .map(|pid| pid.0)
+                .collect(),
             last_hotplug: Instant::now(),
             samples_in_window: 0,
             perf_maps: HashMap::new(),
@@ -118,7 +126,9 @@ impl Driver {
         for record in records {
             match &record {
                 Record::Sample(sample) if sample.time_ns > horizon_ns => state.early.push(record),
-                Record::Deferred(deferred) if deferred.sample.time_ns > horizon_ns => state.early.push(record),
+                Record::Deferred(deferred) if deferred.sample.time_ns > horizon_ns => {
+                    state.early.push(record);
+                }
                 _ => self.take_record(state, record),
             }
         }
@@ -135,14 +145,19 @@ impl Driver {
             state.table.apply(event);
         }
         if std::mem::take(&mut state.table.is_stale) {
-            tracing::warn!(lost = state.table.lost_events, "process events were lost: reading all processes again");
+            tracing::warn!(
+                lost = state.table.lost_events,
+                "process events were lost: reading all processes again"
+            );
             self.reread_all(state);
         }
     }
 
     fn reread_all(&mut self, state: &mut State) {
         for (pid, process) in state.table.iter_mut() {
-            if process.exited_ns.is_none() && !self.procfs.process(infrared_processes::Pid(pid)).is_ok_and(|p| p.is_alive()) {
+            if process.exited_ns.is_none()
+                && !self.procfs.process(infrared_processes::Pid(pid)).is_ok_and(|p| p.is_alive())
+            {
                 process.exited_ns = Some(monotonic_ns());
             }
             process.current_mut().is_complete = false;
@@ -180,7 +195,8 @@ impl Driver {
 
     /// Has the perf map of a process with code of no file read, once a second at most.
     fn announce_perf_map(&self, state: &mut State, pid: u32) {
-        if pid == 0 || state.perf_maps.get(&pid).is_some_and(|at| at.elapsed() < PERF_MAP_INTERVAL) {
+        if pid == 0 || state.perf_maps.get(&pid).is_some_and(|at| at.elapsed() < PERF_MAP_INTERVAL)
+        {
             return;
         }
         // The next stack of the process, or the window's end, is another chance.
@@ -209,7 +225,10 @@ impl Driver {
     fn attend(&mut self, state: &mut State, sample: &ir_sample) -> usize {
         let pid = sample.pid;
         let process = state.table.entry(pid);
-        if process.start_time_ns != 0 && process.start_time_ns != sample.start_time_ns && sample.start_time_ns != 0 {
+        if process.start_time_ns != 0
+            && process.start_time_ns != sample.start_time_ns
+            && sample.start_time_ns != 0
+        {
             // The pid belongs to another process now, and its fork was lost.
             *process = watch::WatchedProcess::new(watch::Generation::begin(0, false));
         }
@@ -262,11 +281,16 @@ impl Driver {
         queue.finish(|sample, last| self.unwind_deferred(state, sample, last));
     }
 
-    fn unwind_deferred(&mut self, state: &mut State, deferred: &DeferredSample, last: LastChance) -> Outcome {
+    fn unwind_deferred(
+        &mut self,
+        state: &mut State,
+        deferred: &DeferredSample,
+        last: LastChance,
+    ) -> Outcome {
         let sample = &deferred.sample;
         let generation = self.attend(state, sample);
         let Some(process) = state.table.get(sample.pid) else { return Outcome::Done };
-        let block = state.publisher.block(process, generation, &self.images);
+        let block = publish::block(process, generation, &self.images);
         let copied = infrared_bpf::CopiedStack {
             registers: &deferred.registers,
             in_syscall: sample.flags & abi::IR_SAMPLE_IN_SYSCALL != 0,
@@ -279,7 +303,11 @@ impl Driver {
             return Outcome::Waits;
         }
         if unwound.stack.frames.is_empty() && block.mappings.is_empty() {
-            unwound.stack = UserStack { stop_reason: abi::IR_STOP_PROCESS_GONE, hash: GONE_HASH, ..unwound.stack };
+            unwound.stack = UserStack {
+                stop_reason: abi::IR_STOP_PROCESS_GONE,
+                hash: GONE_HASH,
+                ..unwound.stack
+            };
         }
         let hash = unwound.stack.hash;
         self.announce_perf_map(state, unwound.stack.pid);
@@ -348,7 +376,9 @@ impl Driver {
             }
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 tracing::error!(samples, "a window is lost: naming or delivery is too slow");
-                self.stats.update(|stats| *stats.undelivered.entry("naming too slow").or_default() += samples);
+                self.stats.update(|stats| {
+                    *stats.undelivered.entry("naming too slow").or_default() += samples;
+                });
             }
         }
         Ok(())

@@ -26,7 +26,8 @@ impl Identifier {
             host.name = name;
         }
         let host_name = host.name.clone();
-        let identifier = infrared_processes::Identifier::new(ProcFs::system(), config.services, &host);
+        let identifier =
+            infrared_processes::Identifier::new(ProcFs::system(), config.services, &host);
         Self { identifier, host_name }
     }
 
@@ -39,17 +40,20 @@ impl Identifier {
         let is_current = generation + 1 == process.generations.len() && process.exited_ns.is_none();
         let parent = process.parent;
         let read = if is_current { self.identifier.identify(Pid(sample.pid)).ok() } else { None };
-        let (identity, is_heritable) = match read {
-            Some(identity) => (labels_of(&identity), is_heritable(&identity)),
-            None => {
-                self.identify_parent(table, parent);
-                let of_parent = table.get(parent).map(WatchedProcess::current);
-                let is_heritable = of_parent.is_some_and(|parent| parent.is_heritable);
-                let executable = table.get(sample.pid).and_then(|p| p.generations.get(generation)?.executable.as_deref());
-                (self.of_gone(executable, of_parent, sample), is_heritable)
-            }
+        let (identity, is_heritable) = if let Some(identity) = read {
+            (labels_of(&identity), is_heritable(&identity))
+        } else {
+            self.identify_parent(table, parent);
+            let of_parent = table.get(parent).map(WatchedProcess::current);
+            let is_heritable = of_parent.is_some_and(|parent| parent.is_heritable);
+            let executable = table
+                .get(sample.pid)
+                .and_then(|p| p.generations.get(generation)?.executable.as_deref());
+            (self.of_gone(executable, of_parent, sample), is_heritable)
         };
-        if let Some(found) = table.get_mut(sample.pid).and_then(|process| process.generations.get_mut(generation)) {
+        if let Some(found) =
+            table.get_mut(sample.pid).and_then(|process| process.generations.get_mut(generation))
+        {
             found.identity = Some(Arc::new(identity));
             found.is_heritable = is_heritable;
         }
@@ -57,7 +61,9 @@ impl Identifier {
 
     /// The parent of a process that is gone mostly lives on, and may never have been sampled itself.
     fn identify_parent(&self, table: &mut ProcessTable, parent: u32) {
-        if parent == 0 || table.get(parent).is_some_and(|parent| parent.current().identity.is_some()) {
+        if parent == 0
+            || table.get(parent).is_some_and(|parent| parent.current().identity.is_some())
+        {
             return;
         }
         if let Ok(identity) = self.identifier.identify(Pid(parent)) {
@@ -69,7 +75,12 @@ impl Identifier {
 
     /// A child is in its parent's cgroup and has its environment. Without an exec it is what its parent is; after one
     /// it is called by its executable, unless the parent's name is heritable.
-    fn of_gone(&self, executable: Option<&[u8]>, parent: Option<&Generation>, sample: &ir_sample) -> ProcessIdentity {
+    fn of_gone(
+        &self,
+        executable: Option<&[u8]>,
+        parent: Option<&Generation>,
+        sample: &ir_sample,
+    ) -> ProcessIdentity {
         let mut identity = ProcessIdentity::new();
         identity.insert(labels::HOST.to_owned(), self.host_name.clone());
         identity.insert(labels::PID.to_owned(), sample.pid.to_string());
@@ -77,9 +88,12 @@ impl Identifier {
             identity.insert(labels::SERVICE.to_owned(), "kernel".to_owned());
             return identity;
         }
-        if let Some((labels, parent)) = parent.and_then(|parent| Some((parent.identity.as_ref()?, parent))) {
+        if let Some((labels, parent)) =
+            parent.and_then(|parent| Some((parent.identity.as_ref()?, parent)))
+        {
             for (name, value) in labels.iter() {
-                let is_own = [labels::EXECUTABLE, labels::EXECUTABLE_PATH, labels::VERSION].contains(&name.as_str());
+                let is_own = [labels::EXECUTABLE, labels::EXECUTABLE_PATH, labels::VERSION]
+                    .contains(&name.as_str());
                 let is_lost = name == labels::SERVICE && !parent.is_heritable;
                 if executable.is_none() || !(is_own || is_lost) {
                     identity.entry(name.clone()).or_insert_with(|| value.clone());

@@ -18,7 +18,10 @@ mod watch;
 mod window;
 
 pub use config::{AgentConfig, Pace, Target};
-pub use export::{DeliveryReader, DeliveryStatus, EndpointError, OtlpConfig, OtlpError, OtlpSink, ProfileSink, SinkError, SpoolError};
+pub use export::{
+    DeliveryReader, DeliveryStatus, EndpointError, OtlpConfig, OtlpError, OtlpSink, ProfileSink,
+    SinkError, SpoolError,
+};
 pub use infrared_bpf::{Clock, KernelError, SamplerReport};
 pub use self_metrics::{AgentStats, SharedStats};
 pub use start::{Agent, AgentError};

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::{self, Write},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -38,13 +39,19 @@ pub struct AgentStats {
 }
 
 impl AgentStats {
-    /// One line a counter in OpenMetrics text.
+    /// One line a counter, in the text format of `OpenMetrics`.
     pub fn render(&self, out: &mut String) {
+        let written = self.render_counters(out).and_then(|()| self.render_gauges(out));
+        debug_assert!(written.is_ok(), "a string takes all text");
+    }
+
+    fn render_counters(&self, out: &mut String) -> fmt::Result {
         let mut line = |name: &str, value: u64| {
-            out.push_str(&format!("# TYPE infrared_agent_{name} counter\ninfrared_agent_{name}_total {value}\n"));
+            writeln!(out, "# TYPE infrared_agent_{name} counter")?;
+            writeln!(out, "infrared_agent_{name}_total {value}")
         };
         for (name, value) in &self.kernel {
-            line(name, *value);
+            line(name, *value)?;
         }
         for (name, value) in [
             ("windows", self.windows),
@@ -57,12 +64,12 @@ impl AgentStats {
             ("bpf_run_nanoseconds", self.bpf_run_ns),
             ("bpf_runs", self.bpf_runs),
         ] {
-            line(name, value);
+            line(name, value)?;
         }
-        self.render_gauges(out);
+        Ok(())
     }
 
-    fn render_gauges(&self, out: &mut String) {
+    fn render_gauges(&self, out: &mut String) -> fmt::Result {
         for (name, value) in [
             ("table_rows", self.tables.rows),
             ("table_bytes", self.tables.bytes),
@@ -73,12 +80,17 @@ impl AgentStats {
             ("images", self.images),
             ("processes", self.processes),
         ] {
-            out.push_str(&format!("# TYPE infrared_agent_{name} gauge\ninfrared_agent_{name} {value}\n"));
+            writeln!(out, "# TYPE infrared_agent_{name} gauge")?;
+            writeln!(out, "infrared_agent_{name} {value}")?;
         }
         out.push_str("# TYPE infrared_agent_user_stacks_by_end counter\n");
         for (reason, count) in &self.stacks {
-            out.push_str(&format!("infrared_agent_user_stacks_by_end_total{{reason=\"{reason}\"}} {count}\n"));
+            writeln!(
+                out,
+                "infrared_agent_user_stacks_by_end_total{{reason=\"{reason}\"}} {count}"
+            )?;
         }
+        Ok(())
     }
 }
 

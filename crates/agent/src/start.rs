@@ -5,7 +5,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc,
+        mpsc::{self, SyncSender},
     },
     thread::{self, JoinHandle},
 };
@@ -73,20 +73,19 @@ impl Agent {
             let kernel = match load(&config) {
                 Ok(kernel) => kernel,
                 Err(error) => {
-                    // The receiver waits below; if it is gone there is nobody to tell.
-                    let _ = ready.send(Err(error));
+                    answer(&ready, Err(error));
                     return Ok(());
                 }
             };
             let images = match ImageRegistry::start() {
                 Ok(images) => images,
                 Err(error) => {
-                    let _ = ready.send(Err(AgentError::Thread(error)));
+                    answer(&ready, Err(AgentError::Thread(error)));
                     return Ok(());
                 }
             };
             driver_stats.update(|stats| stats.sampler = Some(kernel.report()));
-            let _ = ready.send(Ok(()));
+            answer(&ready, Ok(()));
             Driver {
                 kernel,
                 pace: config.pace,
@@ -139,6 +138,13 @@ impl Drop for Agent {
     }
 }
 
+/// Tells `start` how loading went. It waits for this; if it is gone there is nobody to tell.
+fn answer(ready: &SyncSender<Result<(), AgentError>>, result: Result<(), AgentError>) {
+    if ready.send(result).is_err() {
+        tracing::debug!("nobody waits for the agent's start");
+    }
+}
+
 fn check(config: &AgentConfig) -> Result<(), AgentError> {
     if !(1..=10_000).contains(&config.frequency_hz) {
         return Err(AgentError::Frequency(config.frequency_hz));
@@ -146,7 +152,9 @@ fn check(config: &AgentConfig) -> Result<(), AgentError> {
     if let Target::Processes(pids) = &config.target {
         let procfs = ProcFs::system();
         for pid in pids {
-            let alive = procfs.process(infrared_processes::Pid(*pid)).is_ok_and(|process| process.is_alive());
+            let alive = procfs
+                .process(infrared_processes::Pid(*pid))
+                .is_ok_and(|process| process.is_alive());
             if !alive {
                 return Err(AgentError::NoProcess(*pid));
             }
@@ -187,7 +195,9 @@ fn load(config: &AgentConfig) -> Result<Kernel, AgentError> {
 fn raise_file_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+    if let Err(error) =
+        setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
+    {
         tracing::debug!(%error, "cannot raise the limit of open files");
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// Doubles from 1 s to 60 s, each up to a fifth shorter, so that a fleet does not come back all at once.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl Backoff {
         let full = FIRST.saturating_mul(1 << self.failures.min(6)).min(LONGEST);
         self.failures = self.failures.saturating_add(1);
         let part = self.seed.hash_one(self.failures) % 1000;
-        full - full * part as u32 / 5000
+        full.saturating_sub(full * part as u32 / 5000)
     }
 }
 

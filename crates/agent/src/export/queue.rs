@@ -40,12 +40,15 @@ struct Entry {
 impl Queue {
     /// A queue that begins with what waits in the spool; at most `limit_bytes` of it are kept.
     pub(super) fn new(spool: Spool, waiting: &[Waiting], limit_bytes: u64) -> Self {
-        let entry = |waiting: &Waiting| {
-            Entry { sequence: waiting.sequence, bytes: waiting.bytes, request: None }
+        let entry = |waiting: &Waiting| Entry {
+            sequence: waiting.sequence,
+            bytes: waiting.bytes,
+            request: None,
         };
         let entries: VecDeque<Entry> = waiting.iter().map(entry).collect();
         let next_sequence = entries.back().map_or(1, |last| last.sequence.saturating_add(1));
-        let mut queue = Self { spool, limit_bytes, entries, next_sequence, dropped: BTreeMap::new() };
+        let mut queue =
+            Self { spool, limit_bytes, entries, next_sequence, dropped: BTreeMap::new() };
         queue.make_room();
         queue
     }

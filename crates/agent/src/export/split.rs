@@ -30,7 +30,9 @@ fn split(profiles: &[Profile], limit: usize, out: &mut Vec<Vec<u8>>) {
                 split(&[half], limit, out);
             }
         }
-        [profile] => out.push(infrared_wire::to_otlp(std::slice::from_ref(profile)).encode_to_vec()),
+        [profile] => {
+            out.push(infrared_wire::to_otlp(std::slice::from_ref(profile)).encode_to_vec());
+        }
         many => {
             let (left, right) = many.split_at(many.len() / 2);
             split(left, limit, out);

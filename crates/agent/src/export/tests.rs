@@ -13,7 +13,9 @@ use infrared_wire::proto::collector::{
     profiles_service_server::{ProfilesService, ProfilesServiceServer},
 };
 use tokio::runtime::Runtime;
-use tonic::{Request, Response, Status, codec::CompressionEncoding, transport::server::TcpIncoming};
+use tonic::{
+    Request, Response, Status, codec::CompressionEncoding, transport::server::TcpIncoming,
+};
 
 use super::*;
 

@@ -12,7 +12,10 @@ use std::{
     thread,
 };
 
-use infrared_bpf::{ImageTable, TableError, UnwindTables, abi::{IR_IMAGE_FIRST, IR_IMAGE_PENDING, IR_IMAGE_UNREADABLE}};
+use infrared_bpf::{
+    ImageTable, TableError, UnwindTables,
+    abi::{IR_IMAGE_FIRST, IR_IMAGE_PENDING, IR_IMAGE_UNREADABLE},
+};
 use infrared_processes::image::{ElfClass, LoadSegments};
 
 use super::{
@@ -102,12 +105,10 @@ impl ImageRegistry {
     pub(crate) fn start() -> std::io::Result<Self> {
         let (jobs, job_receiver) = mpsc::sync_channel(QUEUE);
         let (result_sender, results) = mpsc::sync_channel(QUEUE);
-        thread::Builder::new()
-            .name("ir-images".into())
-            .spawn(move || {
-                crate::start::hurry();
-                worker::run(&job_receiver, &result_sender);
-            })?;
+        thread::Builder::new().name("ir-images".into()).spawn(move || {
+            crate::start::hurry();
+            worker::run(&job_receiver, &result_sender);
+        })?;
         Ok(Self {
             images: HashMap::new(),
             by_file: HashMap::new(),
@@ -149,7 +150,8 @@ impl ImageRegistry {
 
     /// Whether some image is still to be read.
     pub(crate) fn is_busy(&self) -> bool {
-        !self.waiting.is_empty() || self.images.values().any(|image| image.state == ImageState::Pending)
+        !self.waiting.is_empty()
+            || self.images.values().any(|image| image.state == ImageState::Pending)
     }
 
     /// The image of an open file, begun to be read if it is new. `None` if there are too many images.
@@ -208,7 +210,11 @@ impl ImageRegistry {
     }
 
     fn smallest_waiting(&self) -> Option<(usize, ImageId)> {
-        self.waiting.iter().enumerate().min_by_key(|(_, (size, _))| *size).map(|(position, (_, id))| (position, *id))
+        self.waiting
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, (size, _))| *size)
+            .map(|(position, (_, id))| (position, *id))
     }
 
     /// Reads an image's table again, which was evicted.
@@ -240,14 +246,17 @@ impl ImageRegistry {
             image.state = ImageState::Unreadable;
             return Vec::new();
         };
-        image.build_id = headers.build_id.as_ref().map(ToString::to_string).unwrap_or_default().into();
+        image.build_id =
+            headers.build_id.as_ref().map(ToString::to_string).unwrap_or_default().into();
         image.segments = headers.segments;
         image.is_32_bit = headers.class == ElfClass::Bits32;
         if !image.build_id.is_empty() {
             let (build_id, segments) = (Arc::clone(&image.build_id), image.segments.clone());
             let first = *self.by_build_id.entry(build_id).or_insert(id);
             // A build id can be forged; one that names another layout is not believed.
-            if first != id && self.images.get(&first).is_some_and(|other| other.segments == segments) {
+            if first != id
+                && self.images.get(&first).is_some_and(|other| other.segments == segments)
+            {
                 self.set_state(id, ImageState::SameAs(first));
                 return Vec::new();
             }

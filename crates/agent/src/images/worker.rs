@@ -52,14 +52,14 @@ pub(crate) struct KernelTable {
 
 pub(super) fn run(jobs: &Receiver<Job>, results: &SyncSender<Finished>) {
     while let Ok(job) = jobs.recv() {
-        let finished = read(job);
+        let finished = read(&job);
         if results.send(finished).is_err() {
             return;
         }
     }
 }
 
-fn read(job: Job) -> Finished {
+fn read(job: &Job) -> Finished {
     let headers = match &job.bytes {
         ImageBytes::File(file) => ElfHeaders::read(&**file),
         ImageBytes::Memory(bytes) => ElfHeaders::read(&bytes[..]),
@@ -71,7 +71,7 @@ fn read(job: Job) -> Finished {
             return Finished { image: job.image, headers: None, table: None };
         }
     };
-    let table = (headers.class == ElfClass::Bits64).then(|| build_table(&job, &headers)).flatten();
+    let table = (headers.class == ElfClass::Bits64).then(|| build_table(job, &headers)).flatten();
     Finished { image: job.image, headers: Some(headers), table }
 }
 
@@ -96,7 +96,11 @@ fn build_table(job: &Job, headers: &ElfHeaders) -> Option<KernelTable> {
 /// Fills the pages of executable segments that have no row with one that says so: the kernel then knows that nothing
 /// covers them, rather than that they are not loaded.
 fn to_kernel(table: &CompactTable, headers: &ElfHeaders) -> KernelTable {
-    let rows = table.rows.iter().map(|row| ir_row { address_low: row.address_low, rule: row.rule }).collect();
+    let rows = table
+        .rows
+        .iter()
+        .map(|row| ir_row { address_low: row.address_low, rule: row.rule })
+        .collect();
     let rules = table.rules.iter().map(|rule| rule.to_abi()).collect();
     let go = table.go.as_ref().map(|go| GoImage { text: go.text.clone(), offsets: go_offsets(go) });
     let mut kernel = KernelTable { pages: Vec::new(), rows, rules, go };

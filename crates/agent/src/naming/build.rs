@@ -1,6 +1,6 @@
 //! Builds the profiles of a window.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use infrared_bpf::abi::{IR_STOP_COMPLETE, stop_reason_text};
 use infrared_processes::host::Clocks;
@@ -25,22 +25,33 @@ pub(super) fn cpu_profile(
     window: &ClosedWindow,
     config: &NamingConfig,
     clocks: &Clocks,
-    namer: &mut FrameNamer,
+    frames: &mut FrameNamer,
 ) -> (Profile, StackEnds) {
     let start_ns = clocks.unix_ns(window.start_ns);
     let mut builder = Builder::new(ValueType::cpu_samples(), start_ns, config.period_ns);
-    let names = namer.name_window(window);
+    let names = frames.name_window(window);
     let mut ends = StackEnds::default();
-    let nobody = ProcessRef { identity: Default::default(), mappings: Default::default() };
+    let nobody = ProcessRef { identity: Arc::default(), mappings: Arc::default() };
     for (key, times) in &window.samples {
         let process = window.processes.get(key.process as usize).unwrap_or(&nobody);
-        let stack = stack_of(window, key, process, &names, namer, &mut builder, &mut ends, times.len() as u64);
+        let stack = stack_of(
+            window,
+            key,
+            process,
+            &names,
+            frames,
+            &mut builder,
+            &mut ends,
+            times.len() as u64,
+        );
         let mut series: Series = (*process.identity).clone();
         series.insert(labels::THREAD_NAME.to_owned(), thread_name(&key.thread));
         series.entry(labels::HOST.to_owned()).or_insert_with(|| config.host_name.clone());
         let series = builder.series(series);
         // A sample of the last moment of the window before counts at this one's start.
-        let inside = |time: &u64| clocks.unix_ns((*time).clamp(window.start_ns, window.end_ns.saturating_sub(1)));
+        let inside = |time: &u64| {
+            clocks.unix_ns((*time).clamp(window.start_ns, window.end_ns.saturating_sub(1)))
+        };
         let times: Vec<u64> = times.iter().map(inside).collect();
         builder.add_times(series, stack, times.len() as u64, &times);
     }
@@ -53,7 +64,7 @@ fn stack_of(
     key: &SampleKey,
     process: &ProcessRef,
     names: &WindowNames,
-    namer: &mut FrameNamer,
+    frames: &mut FrameNamer,
     builder: &mut Builder,
     ends: &mut StackEnds,
     samples: u64,
@@ -61,14 +72,14 @@ fn stack_of(
     let mut locations: Vec<LocationId> = Vec::new();
     if key.kernel_stack != 0 {
         match window.kernel_stack(key.kernel_stack) {
-            Some(stack) => locations.extend(namer.kernel_locations(builder, &stack.addresses)),
+            Some(stack) => locations.extend(frames.kernel_locations(builder, &stack.addresses)),
             None => locations.push(builder.truncated("kernel stack lost")),
         }
     }
     if key.user_stack != 0 {
         let end = match window.user_stack(key.user_stack) {
             Some(stack) => {
-                locations.extend(namer.user_locations(builder, window, names, stack, process));
+                locations.extend(frames.user_locations(builder, window, names, stack, process));
                 stop_reason_text(stack.stop_reason)
             }
             None => "stack lost",
@@ -79,13 +90,19 @@ fn stack_of(
         }
     }
     ends.frames += samples * locations.len() as u64;
-    let unnamed = |id: &&LocationId| builder.profile().location(**id).is_some_and(|location| location.unnamed);
+    let unnamed = |id: &&LocationId| {
+        builder.profile().location(**id).is_some_and(|location| location.unnamed)
+    };
     ends.unnamed_frames += samples * locations.iter().filter(unnamed).count() as u64;
     builder.stack(&locations)
 }
 
 /// The kernel side's counters over the window.
-pub(super) fn events_profile(window: &ClosedWindow, config: &NamingConfig, clocks: &Clocks) -> Profile {
+pub(super) fn events_profile(
+    window: &ClosedWindow,
+    config: &NamingConfig,
+    clocks: &Clocks,
+) -> Profile {
     let mut builder = Builder::new(ValueType::events(), clocks.unix_ns(window.start_ns), 0);
     let series = Series::from([
         (labels::SERVICE.to_owned(), "infrared".to_owned()),

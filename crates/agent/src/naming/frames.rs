@@ -1,13 +1,20 @@
 //! From frames of the kernel side to locations with names.
 
-use std::{collections::HashMap, fmt::Write as _, io, path::{Path, PathBuf}, sync::Arc};
+use std::{
+    collections::HashMap,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use infrared_bpf::{
     UserStack,
     abi::{IR_FRAME_LOW_CONFIDENCE, IR_FRAME_RETURN_ADDRESS, IR_IMAGE_FIRST, ir_frame},
 };
 use infrared_profile::{Builder, FrameKind, Location, LocationId, labels};
-use infrared_symbolize::{DebugSearch, ImageId, Limits, Open, PerfMap, PerfMapLimits, Symbolized, Symbolizer};
+use infrared_symbolize::{
+    DebugSearch, ImageId, Limits, Open, PerfMap, PerfMapLimits, Symbolized, Symbolizer,
+};
 use lru::LruCache;
 
 use super::kernel::KernelNames;
@@ -37,11 +44,17 @@ pub(super) struct WindowNames {
 
 impl FrameNamer {
     pub(crate) fn new(budget_bytes: usize) -> Self {
-        let limits = Limits { result_bytes: budget_bytes / 3, index_bytes: budget_bytes / 3, ..Limits::default() };
+        let limits = Limits {
+            result_bytes: budget_bytes / 3,
+            index_bytes: budget_bytes / 3,
+            ..Limits::default()
+        };
         Self {
             symbolizer: Symbolizer::new(limits),
             kernel: KernelNames::default(),
-            perf_maps: LruCache::new(const { std::num::NonZeroUsize::new(MAX_PERF_MAPS).expect("not 0") }),
+            perf_maps: LruCache::new(
+                const { std::num::NonZeroUsize::new(MAX_PERF_MAPS).expect("not 0") },
+            ),
         }
     }
 
@@ -85,7 +98,8 @@ impl FrameNamer {
         };
         let bytes = image.bytes.clone();
         let open: Box<Open<'_>> = Box::new(move || open_image(&bytes));
-        self.symbolizer.symbolize(&infrared_symbolize::Image { id: &id, open: &*open, search: &search }, svmas)
+        self.symbolizer
+            .symbolize(&infrared_symbolize::Image { id: &id, open: &*open, search: &search }, svmas)
     }
 
     /// JIT code is named by the map that its runtime writes, if it does.
@@ -141,30 +155,53 @@ impl FrameNamer {
             && let Some(symbolized) = names.named.get(&(number, svma))
         {
             let module = builder.module(&image.path, &image.build_id);
-            let location = Location { module: Some(module), address: svma, low_confidence, ..Location::default() };
+            let location = Location {
+                module: Some(module),
+                address: svma,
+                low_confidence,
+                ..Location::default()
+            };
             return named_location(builder, image, symbolized, location);
         }
         self.anonymous_location(builder, frame, process)
     }
 
-    fn anonymous_location(&mut self, builder: &mut Builder, frame: &ir_frame, process: &ProcessRef) -> LocationId {
+    fn anonymous_location(
+        &mut self,
+        builder: &mut Builder,
+        frame: &ir_frame,
+        process: &ProcessRef,
+    ) -> LocationId {
         let address = lookup_address(frame);
         let pid = process.identity.get(labels::PID).and_then(|pid| pid.parse().ok()).unwrap_or(0);
         let name = self.perf_maps.get(&pid).and_then(|map| map.lookup(address)).map(str::to_owned);
         let mapped = process.mappings.find(address);
-        let display = mapped.map_or_else(|| "[unmapped]".to_owned(), |code| code.mapping.display_name());
+        let display =
+            mapped.map_or_else(|| "[unmapped]".to_owned(), |code| code.mapping.display_name());
         let unnamed = name.is_none();
         let function = name.unwrap_or_else(|| {
-            let offset = mapped.map_or(address, |code| address - code.mapping.start + code.mapping.file_offset);
+            let offset = mapped
+                .map_or(address, |code| address - code.mapping.start + code.mapping.file_offset);
             format!("{display}+0x{offset:x}")
         });
         let lines = vec![builder.line(&function, "", "", 0)];
         let module = Some(builder.module(&display, ""));
-        builder.location(Location { kind: FrameKind::Jit, module, address, lines, low_confidence: true, unnamed })
+        builder.location(Location {
+            kind: FrameKind::Jit,
+            module,
+            address,
+            lines,
+            low_confidence: true,
+            unnamed,
+        })
     }
 
     /// The locations of a kernel stack, leaf first.
-    pub(super) fn kernel_locations(&mut self, builder: &mut Builder, addresses: &[u64]) -> Vec<LocationId> {
+    pub(super) fn kernel_locations(
+        &mut self,
+        builder: &mut Builder,
+        addresses: &[u64],
+    ) -> Vec<LocationId> {
         let mut locations = Vec::with_capacity(addresses.len());
         for (depth, address) in addresses.iter().enumerate() {
             // All but the leaf are return addresses.
@@ -174,7 +211,14 @@ impl FrameNamer {
             let module = Some(builder.module(&name.module, ""));
             let address = if self.kernel.is_masked() { 0 } else { address };
             let unnamed = !name.is_named;
-            let location = Location { kind: FrameKind::Kernel, module, address, lines, low_confidence: false, unnamed };
+            let location = Location {
+                kind: FrameKind::Kernel,
+                module,
+                address,
+                lines,
+                low_confidence: false,
+                unnamed,
+            };
             locations.push(builder.location(location));
         }
         if self.kernel.is_masked() {
@@ -184,7 +228,12 @@ impl FrameNamer {
     }
 }
 
-fn named_location(builder: &mut Builder, image: &Image, symbolized: &Symbolized, mut location: Location) -> LocationId {
+fn named_location(
+    builder: &mut Builder,
+    image: &Image,
+    symbolized: &Symbolized,
+    mut location: Location,
+) -> LocationId {
     location.lines = symbolized
         .lines
         .iter()
@@ -228,7 +277,8 @@ fn open_image(bytes: &ImageBytes) -> io::Result<Box<dyn infrared_symbolize::Read
 
 /// The pid that a process has in its own namespace.
 fn namespace_pid(pid: u32) -> Option<u32> {
-    let process = infrared_processes::ProcFs::system().process(infrared_processes::Pid(pid)).ok()?;
+    let process =
+        infrared_processes::ProcFs::system().process(infrared_processes::Pid(pid)).ok()?;
     process.status().ok()?.namespace_pids.last().map(|pid| pid.0)
 }
 
@@ -243,9 +293,9 @@ pub(crate) fn thread_name(comm: &[u8; 16]) -> String {
     let bytes = comm.split(|byte| *byte == 0).next().unwrap_or_default();
     let mut name = String::new();
     for c in String::from_utf8_lossy(bytes).chars() {
+        // A name of its owner's choosing must not break a line of text.
         if c.is_control() {
-            // A name of its owner's choosing must not break a line of text.
-            let _ = write!(name, "\\x{:02x}", c as u32);
+            name.extend(c.escape_default());
         } else {
             name.push(c);
         }

@@ -9,7 +9,7 @@ use std::{
 use infrared_symbolize::KernelSymbols;
 
 /// Modules and BPF programs come and go: an unknown address has the table read again, but not more often than this.
-const RELOAD_INTERVAL: Duration = Duration::from_secs(60);
+const RELOAD_INTERVAL: Duration = Duration::from_mins(1);
 
 /// `/proc/kallsyms`, read when first needed.
 #[derive(Debug, Default)]
@@ -36,19 +36,20 @@ impl KernelNames {
             let module = "[kernel]".to_owned();
             return KernelName { function: module.clone(), module, is_named: false };
         }
-        if self.symbols.lookup(address).is_none() && self.loaded.is_some_and(|at| at.elapsed() >= RELOAD_INTERVAL) {
+        if self.symbols.lookup(address).is_none()
+            && self.loaded.is_some_and(|at| at.elapsed() >= RELOAD_INTERVAL)
+        {
             self.load();
         }
-        match self.symbols.lookup(address) {
-            Some(symbol) => KernelName {
-                function: symbol.name.to_owned(),
-                module: symbol.module.map_or_else(|| "[kernel]".to_owned(), |module| format!("[{module}]")),
-                is_named: true,
-            },
-            None => {
-                let function = format!("[kernel]+0x{address:x}");
-                KernelName { function, module: "[kernel]".to_owned(), is_named: false }
-            }
+        let Some(symbol) = self.symbols.lookup(address) else {
+            let function = format!("[kernel]+0x{address:x}");
+            return KernelName { function, module: "[kernel]".to_owned(), is_named: false };
+        };
+        let module = symbol.module.map_or("kernel", |module| module);
+        KernelName {
+            function: symbol.name.to_owned(),
+            module: format!("[{module}]"),
+            is_named: true,
         }
     }
 
@@ -59,9 +60,13 @@ impl KernelNames {
 
     fn load(&mut self) {
         self.loaded = Some(Instant::now());
-        match File::open("/proc/kallsyms").and_then(|file| KernelSymbols::load(BufReader::new(file))) {
+        match File::open("/proc/kallsyms")
+            .and_then(|file| KernelSymbols::load(BufReader::new(file)))
+        {
             Ok(symbols) => self.symbols = symbols,
-            Err(error) => tracing::warn!(%error, "cannot read /proc/kallsyms: kernel functions have no names"),
+            Err(error) => {
+                tracing::warn!(%error, "cannot read /proc/kallsyms: kernel functions have no names");
+            }
         }
     }
 }

@@ -33,13 +33,21 @@ pub(crate) fn complete(table: &mut ProcessTable, procfs: &ProcFs, pid: u32, gene
         return;
     }
     let is_current = generation + 1 == process.generations.len();
-    let own = if is_current && process.exited_ns.is_none() { procfs.process(Pid(pid)).ok() } else { None };
+    let own = if is_current && process.exited_ns.is_none() {
+        procfs.process(Pid(pid)).ok()
+    } else {
+        None
+    };
     let mut read = own.as_ref().and_then(read_mappings);
     if read.is_none() && process.parent != 0 {
         // It was forked, did not exec, and is gone: it had what its parent has.
         read = procfs.process(Pid(process.parent)).ok().as_ref().and_then(read_mappings);
     }
-    let Some(generation) = table.get_mut(pid).and_then(|process| process.generations.get_mut(generation)) else { return };
+    let Some(generation) =
+        table.get_mut(pid).and_then(|process| process.generations.get_mut(generation))
+    else {
+        return;
+    };
     if let Some(mappings) = read {
         generation.mappings = Arc::new(mappings);
         generation.is_complete = true;
@@ -48,13 +56,21 @@ pub(crate) fn complete(table: &mut ProcessTable, procfs: &ProcFs, pid: u32, gene
 
 /// Finds the images behind mappings where nobody has looked yet, and the biases of those that have been read since.
 /// Returns whether anything changed.
-pub(crate) fn resolve(process: &mut WatchedProcess, generation: usize, procfs: &ProcFs, pid: u32, images: &mut ImageRegistry) -> bool {
+pub(crate) fn resolve(
+    process: &mut WatchedProcess,
+    generation: usize,
+    procfs: &ProcFs,
+    pid: u32,
+    images: &mut ImageRegistry,
+) -> bool {
     let is_current = generation + 1 == process.generations.len();
     let alive = is_current && process.exited_ns.is_none();
     let Some(generation) = process.generations.get_mut(generation) else { return false };
     let settled = |image: &ImageRef| match image {
         ImageRef::Unresolved => false,
-        ImageRef::Known { image, bias: None } => images.get(*image).is_some_and(|i| i.state == ImageState::Pending),
+        ImageRef::Known { image, bias: None } => {
+            images.get(*image).is_some_and(|i| i.state == ImageState::Pending)
+        }
         _ => true,
     };
     if generation.mappings.iter().all(|code| settled(&code.image)) {
@@ -75,14 +91,19 @@ pub(crate) fn resolve(process: &mut WatchedProcess, generation: usize, procfs: &
     true
 }
 
-fn image_of(mapping: &Mapping, process: Option<&ProcessDir>, images: &mut ImageRegistry) -> ImageRef {
+fn image_of(
+    mapping: &Mapping,
+    process: Option<&ProcessDir>,
+    images: &mut ImageRegistry,
+) -> ImageRef {
     let path = String::from_utf8_lossy(&mapping.name).into_owned();
-    let image = match mapping.kind {
-        MappingKind::Vdso => images.vdso(read_own_vdso),
-        _ => {
-            let opened = process.and_then(|process| open_of_process(process, mapping)).or_else(|| open_by_path(mapping));
-            opened.and_then(|(file, root)| images.of_file(file, &path, &root))
-        }
+    let image = if mapping.kind == MappingKind::Vdso {
+        images.vdso(read_own_vdso)
+    } else {
+        process
+            .and_then(|process| open_of_process(process, mapping))
+            .or_else(|| open_by_path(mapping))
+            .and_then(|(file, root)| images.of_file(file, &path, &root))
     };
     image.map_or(ImageRef::Unreadable, |image| ImageRef::Known { image, bias: None })
 }
@@ -104,11 +125,13 @@ fn open_by_path(mapping: &Mapping) -> Option<(File, String)> {
     }
     let path = Path::new(std::ffi::OsStr::from_bytes(&mapping.name));
     let status = rustix::fs::stat(path).ok()?;
-    let is_regular = rustix::fs::FileType::from_raw_mode(status.st_mode) == rustix::fs::FileType::RegularFile;
+    let is_regular =
+        rustix::fs::FileType::from_raw_mode(status.st_mode) == rustix::fs::FileType::RegularFile;
     let file = if is_regular { File::open(path).ok()? } else { return None };
     let meta = file.metadata().ok()?;
     let device = (rustix::fs::major(meta.dev()), rustix::fs::minor(meta.dev()));
-    let same = meta.ino() == mapping.inode && device == (mapping.device.major, mapping.device.minor);
+    let same =
+        meta.ino() == mapping.inode && device == (mapping.device.major, mapping.device.minor);
     same.then_some((file, String::new()))
 }
 

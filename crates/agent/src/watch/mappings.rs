@@ -49,7 +49,8 @@ impl MappingSet {
     /// Takes the range out, splitting what reaches over its ends.
     fn cut(&mut self, start: u64, end: u64) {
         let before = self.0.range(..start).next_back().map(|(key, _)| *key);
-        let touched: Vec<u64> = before.into_iter().chain(self.0.range(start..end).map(|(key, _)| *key)).collect();
+        let touched: Vec<u64> =
+            before.into_iter().chain(self.0.range(start..end).map(|(key, _)| *key)).collect();
         for key in touched {
             let Some(code) = self.0.remove(&key) else { continue };
             if code.mapping.start < start {
@@ -67,7 +68,11 @@ impl MappingSet {
     }
 
     pub(crate) fn find(&self, address: u64) -> Option<&MappedCode> {
-        self.0.range(..=address).next_back().map(|(_, code)| code).filter(|code| code.mapping.contains(address))
+        self.0
+            .range(..=address)
+            .next_back()
+            .map(|(_, code)| code)
+            .filter(|code| code.mapping.contains(address))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &MappedCode> {
@@ -89,11 +94,10 @@ impl MappingSet {
             .values()
             .map(|code| {
                 let (image, bias) = match code.image {
-                    ImageRef::Unresolved => (IR_IMAGE_PENDING, 0),
                     ImageRef::Anonymous => (IR_IMAGE_NONE, 0),
                     ImageRef::Unreadable => (IR_IMAGE_UNREADABLE, 0),
                     ImageRef::Known { image, bias: Some(bias) } => (number(image), bias),
-                    ImageRef::Known { .. } => (IR_IMAGE_PENDING, 0),
+                    ImageRef::Unresolved | ImageRef::Known { .. } => (IR_IMAGE_PENDING, 0),
                 };
                 ir_mapping { start: code.mapping.start, end: code.mapping.end, bias, image, id: 0 }
             })
@@ -119,9 +123,15 @@ mod tests {
     #[test]
     fn a_new_mapping_replaces_what_it_covers() {
         let cases: [(&[(u64, u64)], &[(u64, u64, u64)]); 5] = [
-            (&[(0x1000, 0x5000), (0x2000, 0x3000)], &[(0x1000, 0x2000, 0), (0x2000, 0x3000, 0), (0x3000, 0x5000, 0x2000)]),
+            (
+                &[(0x1000, 0x5000), (0x2000, 0x3000)],
+                &[(0x1000, 0x2000, 0), (0x2000, 0x3000, 0), (0x3000, 0x5000, 0x2000)],
+            ),
             (&[(0x1000, 0x3000), (0x2000, 0x4000)], &[(0x1000, 0x2000, 0), (0x2000, 0x4000, 0)]),
-            (&[(0x2000, 0x4000), (0x1000, 0x3000)], &[(0x1000, 0x3000, 0), (0x3000, 0x4000, 0x1000)]),
+            (
+                &[(0x2000, 0x4000), (0x1000, 0x3000)],
+                &[(0x1000, 0x3000, 0), (0x3000, 0x4000, 0x1000)],
+            ),
             (&[(0x2000, 0x3000), (0x1000, 0x4000)], &[(0x1000, 0x4000, 0)]),
             (&[(0x1000, 0x2000), (0x2000, 0x3000)], &[(0x1000, 0x2000, 0), (0x2000, 0x3000, 0)]),
         ];

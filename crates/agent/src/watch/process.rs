@@ -71,11 +71,15 @@ impl WatchedProcess {
     }
 
     pub(crate) fn current(&self) -> &Generation {
-        self.generations.last().unwrap_or_else(|| unreachable!("a process has a generation from its birth on"))
+        self.generations
+            .last()
+            .unwrap_or_else(|| unreachable!("a process has a generation from its birth on"))
     }
 
     pub(crate) fn current_mut(&mut self) -> &mut Generation {
-        self.generations.last_mut().unwrap_or_else(|| unreachable!("a process has a generation from its birth on"))
+        self.generations
+            .last_mut()
+            .unwrap_or_else(|| unreachable!("a process has a generation from its birth on"))
     }
 
     /// Index of the address space in which the process was at a time.

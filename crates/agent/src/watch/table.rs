@@ -34,7 +34,9 @@ impl ProcessTable {
 
     /// The process, made with an unknown past if it is new to us.
     pub(crate) fn entry(&mut self, pid: u32) -> &mut WatchedProcess {
-        self.processes.entry(pid).or_insert_with(|| WatchedProcess::new(Generation::begin(0, false)))
+        self.processes
+            .entry(pid)
+            .or_insert_with(|| WatchedProcess::new(Generation::begin(0, false)))
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -89,7 +91,9 @@ impl ProcessTable {
         let mut child = WatchedProcess::new(generation);
         child.comm = comm;
         child.parent = parent;
-        let is_known = |known: &WatchedProcess| known.current().since_ns > time_ns && known.exited_ns.is_none();
+        let is_known = |known: &WatchedProcess| {
+            known.current().since_ns > time_ns && known.exited_ns.is_none()
+        };
         if !self.processes.get(&pid).is_some_and(is_known) {
             self.processes.insert(pid, child);
         }
@@ -128,14 +132,22 @@ impl ProcessTable {
             keep
         });
         for process in self.processes.values_mut() {
-            let left = process.generations.partition_point(|g| g.since_ns <= horizon).saturating_sub(1);
+            let left =
+                process.generations.partition_point(|g| g.since_ns <= horizon).saturating_sub(1);
             process.generations.drain(..left);
         }
         forgotten
     }
 }
 
-fn to_mapping(start: u64, length: u64, file_offset: u64, device: (u32, u32), inode: u64, path: &[u8]) -> Mapping {
+fn to_mapping(
+    start: u64,
+    length: u64,
+    file_offset: u64,
+    device: (u32, u32),
+    inode: u64,
+    path: &[u8],
+) -> Mapping {
     let raw_name = if path == b"//anon" { &[][..] } else { path };
     MappingRef {
         start,
@@ -155,7 +167,15 @@ mod tests {
 
     fn mmap(pid: u32, start: u64, path: &str) -> SidebandEvent {
         let path = path.as_bytes().to_vec();
-        SidebandEvent::Mmap { pid, start, length: 0x1000, file_offset: 0, device: (8, 1), inode: 5, path }
+        SidebandEvent::Mmap {
+            pid,
+            start,
+            length: 0x1000,
+            file_offset: 0,
+            device: (8, 1),
+            inode: 5,
+            path,
+        }
     }
 
     fn table(events: Vec<SidebandEvent>) -> ProcessTable {
@@ -173,7 +193,13 @@ mod tests {
     #[test]
     fn a_child_has_its_parents_mappings_until_it_execs() {
         let fork = SidebandEvent::Fork { pid: 2, tid: 2, parent_pid: 1 };
-        let table = table(vec![exec(1), mmap(1, 0x1000, "/bin/sh"), fork, exec(2), mmap(2, 0x5000, "/bin/gzip")]);
+        let table = table(vec![
+            exec(1),
+            mmap(1, 0x1000, "/bin/sh"),
+            fork,
+            exec(2),
+            mmap(2, 0x5000, "/bin/gzip"),
+        ]);
         let child = table.get(2).unwrap();
         assert_eq!(child.generations.len(), 2);
         let at_fork = &child.generations[child.generation_at(3)];

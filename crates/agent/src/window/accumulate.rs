@@ -106,7 +106,11 @@ impl Window {
 
     /// The number of a process in its address space (pid, start of the process, start of the address space); `make`
     /// is asked at first sight.
-    pub(crate) fn process(&mut self, key: (u32, u64, u64), make: impl FnOnce() -> ProcessRef) -> u32 {
+    pub(crate) fn process(
+        &mut self,
+        key: (u32, u64, u64),
+        make: impl FnOnce() -> ProcessRef,
+    ) -> u32 {
         let processes = &mut self.processes;
         *self.process_ids.entry(key).or_insert_with(|| {
             processes.push(make());
@@ -120,8 +124,11 @@ impl Window {
 
     /// Ends the window at `end_ns` and begins the next.
     pub(crate) fn close(&mut self, end_ns: u64, stats: Stats) -> ClosedWindow {
-        let counters =
-            stats.iter().zip(self.at_start.iter()).map(|((name, _, now), (_, _, then))| (name, now - then)).collect();
+        let counters = stats
+            .iter()
+            .zip(self.at_start.iter())
+            .map(|((name, _, now), (_, _, then))| (name, now - then))
+            .collect();
         self.at_start = stats;
         self.process_ids.clear();
         let closed = ClosedWindow {

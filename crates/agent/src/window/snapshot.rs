@@ -15,11 +15,17 @@ pub(crate) struct ImageSnapshot(HashMap<u32, Image>);
 impl ImageSnapshot {
     /// The images that the window's stacks and mappings refer to.
     pub(crate) fn take(images: &ImageRegistry, window: &ClosedWindow) -> Self {
-        let framed = window.user_stacks.values().flat_map(|stack| stack.frames.iter().map(|frame| ImageId(frame.image)));
-        let mapped = window.processes.iter().flat_map(|process| process.mappings.iter()).filter_map(|code| match code.image {
-            ImageRef::Known { image, .. } => Some(image),
-            _ => None,
-        });
+        let framed = window
+            .user_stacks
+            .values()
+            .flat_map(|stack| stack.frames.iter().map(|frame| ImageId(frame.image)));
+        let mapped =
+            window.processes.iter().flat_map(|process| process.mappings.iter()).filter_map(
+                |code| match code.image {
+                    ImageRef::Known { image, .. } => Some(image),
+                    _ => None,
+                },
+            );
         let mut found = HashMap::new();
         for id in framed.chain(mapped) {
             if let Some(image) = images.get(id) {
