@@ -29,9 +29,11 @@ const fn elf(name: &'static str, run: fn(&[u8])) -> Target {
 /// Sorted by name.
 pub const TARGETS: &[Target] = &[
     bytes("demangling", infrared_symbolize::fuzz::demangling),
+    bytes("dwarf", infrared_symbolize::fuzz::dwarf),
     elf("elf_headers", elf_headers),
     elf("elf_symbols", infrared_symbolize::fuzz::elf),
     bytes("folded", infrared_profile::fuzz_folded),
+    bytes("go_tables", infrared_symbolize::fuzz::go_tables),
     bytes("kallsyms", infrared_symbolize::fuzz::kallsyms),
     bytes("mappings", mappings),
     bytes("otlp", infrared_wire::fuzz_otlp),

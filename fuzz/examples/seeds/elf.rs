@@ -9,7 +9,9 @@ use tempfile::TempDir;
 use crate::Seed;
 
 /// No start files, no libraries, no padding to pages: a few KiB each.
-const SMALL: [&str; 8] = [
+/// Their code starts where the symbolizer's target looks.
+const SMALL: [&str; 9] = [
+    "-Wl,-Ttext=0x1000",
     "-O2",
     "-fomit-frame-pointer",
     "-nostdlib",
@@ -89,6 +91,15 @@ pub(crate) fn seeds() -> Result<Vec<Seed>> {
         seeds.extend(program.targets.iter().map(seed));
     }
     seeds.push(with_mini_debug_info(folder.path())?);
+    for name in ["dwarf4", "dwarf5"] {
+        seeds.push(Seed {
+            target: "dwarf",
+            name,
+            bytes: debug_sections(&folder.path().join(name))?,
+        });
+    }
+    let table = section(&folder.path().join("go"), ".gopclntab")?;
+    seeds.push(Seed { target: "go_tables", name: "go", bytes: table });
     Ok(seeds)
 }
 
@@ -113,6 +124,47 @@ fn with_mini_debug_info(folder: &Path) -> Result<Seed> {
         .args(["--strip-all", "--add-section", &section])
         .args([&plain, &outer]))?;
     Ok(Seed { target: "elf_symbols", name: "mini_debug_info", bytes: std::fs::read(outer)? })
+}
+
+/// The lengths of the sections that the target `dwarf` takes, then their bytes.
+fn debug_sections(file: &Path) -> Result<Vec<u8>> {
+    let names = [
+        "abbrev",
+        "info",
+        "line",
+        "str",
+        "line_str",
+        "ranges",
+        "rnglists",
+        "addr",
+        "str_offsets",
+        "aranges",
+    ];
+    let (mut lengths, mut all) = (Vec::new(), Vec::new());
+    for name in names {
+        let bytes = section(file, &format!(".debug_{name}"))?;
+        lengths.extend(u16::try_from(bytes.len())?.to_le_bytes());
+        all.extend(bytes);
+    }
+    Ok([lengths, all].concat())
+}
+
+/// The bytes of a section; none if the file lacks it.
+fn section(file: &Path, name: &str) -> Result<Vec<u8>> {
+    let out = file.with_extension("section");
+    std::fs::write(&out, [])?;
+    let dump = format!("{name}={}", out.display());
+    let output = Command::new("objcopy")
+        .args(["--dump-section", &dump])
+        .arg(file)
+        .arg(file.with_extension("copy"))
+        .output()
+        .context("cannot run objcopy")?;
+    let lacks_it = String::from_utf8_lossy(&output.stderr).contains("can't dump section");
+    if !output.status.success() && !lacks_it {
+        bail!("objcopy on {}: {}", file.display(), String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(std::fs::read(out)?)
 }
 
 fn run(command: &mut Command) -> Result<()> {

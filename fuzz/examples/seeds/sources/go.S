@@ -1,16 +1,32 @@
 /* A Go program as its linker lays it out since Go 1.20: runtime/symtab.go, "type pcHeader" and "type _func". */
 	.text
 	.globl	_start
+	.balign	16
 text:
 _start:
 main:
-	sub	$24, %rsp
-	call	goexit
-	add	$24, %rsp
+	push	%rbp
+	mov	%rsp, %rbp
+	sub	$16, %rsp
+	call	systemstack
+	add	$16, %rsp
+	pop	%rbp
 	ret
 main_end:
+/* The reader knows this function by its code. */
 goexit:
 	nop
+	call	goexit1
+	nop
+goexit1:
+	ret
+/* Where the runtime keeps its scheduler state is read from this function's code. */
+systemstack:
+	mov	%fs:-8, %rax
+	mov	48(%rax), %rbx
+	.byte	0x48, 0x3b, 0x83, 0xb8, 0, 0, 0
+	mov	56(%rdx), %rsp
+	mov	88(%rax), %rbp
 	ret
 text_end:
 
@@ -26,13 +42,17 @@ text_end:
 table:
 	.long	0xfffffff1
 	.byte	0, 0, 1, 8
-	.quad	2, 1, text, names - table, units - table, files - table, values - table, functions - table
+	.quad	4, 1, text, names - table, units - table, files - table, values - table, functions - table
 names:
 	.byte	0
 name_main:
 	.asciz	"main.main"
 name_goexit:
 	.asciz	"runtime.goexit"
+name_goexit1:
+	.asciz	"runtime.goexit1"
+name_systemstack:
+	.asciz	"runtime.systemstack"
 name_inlined:
 	.asciz	"main.inlined"
 units:
@@ -43,9 +63,9 @@ files:
 values:
 	.byte	0
 heights:
-	.byte	2, 4, 48, main_end - main - 5, 47, 1, 0
+	.byte	2, 1, 16, 7, 32, main_end - main - 10, 31, 1, 15, 1, 0
 height_zero:
-	.byte	2, 2, 0
+	.byte	2, 32, 0
 file:
 	.byte	2, main_end - main, 0
 lines:
@@ -56,6 +76,8 @@ inline_tree:
 functions:
 	.long	main - text, record_main - functions
 	.long	goexit - text, record_goexit - functions
+	.long	goexit1 - text, record_goexit1 - functions
+	.long	systemstack - text, record_systemstack - functions
 	.long	text_end - text
 	.balign	8
 record_main:
@@ -66,6 +88,12 @@ record_main:
 record_goexit:
 	.long	goexit - text, name_goexit - names, 0, 0, height_zero - values, 0, 0, 0, 0, 1
 	.byte	7, 5, 0, 0
+record_goexit1:
+	.long	goexit1 - text, name_goexit1 - names, 0, 0, height_zero - values, 0, 0, 0, 0, 1
+	.byte	0, 0, 0, 0
+record_systemstack:
+	.long	systemstack - text, name_systemstack - names, 0, 0, height_zero - values, 0, 0, 0, 0, 1
+	.byte	19, 6, 0, 0
 inlined:
 	.byte	0, 0, 0, 0
 	.long	name_inlined - names, 4, 12
@@ -81,7 +109,7 @@ moduledata:
 	.quad	files, 13, 13
 	.quad	values, functions - values, functions - values
 	.quad	functions, table_end - functions, table_end - functions
-	.quad	functions, 3, 3
+	.quad	functions, 5, 5
 	.quad	functions, text, text_end
 	.quad	text, text_end
 	.skip	128
