@@ -219,11 +219,11 @@ impl Source for MergedSource<'_> {
     }
 
     fn stacks(&self, each: &mut StackSink<'_>) -> Result<(), StoreError> {
-        self.0.iter().try_for_each(|segment| segment.stacks(each))
+        self.0.iter().try_for_each(|segment| segment.stacks(&|_| true, each))
     }
 
     fn locations(&self, each: &mut LocationSink<'_>) -> Result<(), StoreError> {
-        self.0.iter().try_for_each(|segment| segment.locations(each))
+        self.0.iter().try_for_each(|segment| segment.locations(&|_| true, each))
     }
 }
 

@@ -193,12 +193,11 @@ fn read_stacks(
             break;
         }
         budget.check(0)?;
-        segment.stacks(&mut |hash, locations| {
-            if missing.remove(&hash) {
-                found.insert(hash, locations);
-            }
+        segment.stacks(&|hash| missing.contains(&hash), &mut |hash, locations| {
+            found.insert(hash, locations);
             Ok(())
         })?;
+        missing.retain(|hash| !found.contains_key(hash));
     }
     Ok(found)
 }
@@ -281,12 +280,11 @@ impl Output {
                 break;
             }
             budget.check(0)?;
-            segment.locations(&mut |row| {
-                if missing.remove(&row.id) {
-                    self.add_location(&row);
-                }
+            segment.locations(&|hash| missing.contains(&hash), &mut |row| {
+                self.add_location(&row);
                 Ok(())
             })?;
+            missing.retain(|hash| !self.locations.contains_key(hash));
         }
         Ok(())
     }

@@ -53,21 +53,20 @@ impl<T> Lists<T> {
         }
     }
 
-    /// Rows of lists.
-    fn into_rows(self) -> Vec<Vec<T>> {
-        let mut rows: Vec<Vec<T>> = Vec::new();
-        let mut values = self.values.into_iter();
-        for (definition, repetition) in self.definition.into_iter().zip(self.repetition) {
-            if repetition == 0 {
-                rows.push(Vec::new());
+    /// The lists, row by row.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &[T]> {
+        let mut values = self.values.as_slice();
+        let mut levels = self.definition.iter().zip(&self.repetition).peekable();
+        std::iter::from_fn(move || {
+            let (definition, _) = levels.next()?;
+            let mut count = usize::from(*definition > 0);
+            while levels.next_if(|(_, repetition)| **repetition > 0).is_some() {
+                count += 1;
             }
-            if definition > 0
-                && let (Some(row), Some(value)) = (rows.last_mut(), values.next())
-            {
-                row.push(value);
-            }
-        }
-        rows
+            let (row, rest) = values.split_at(count.min(values.len()));
+            values = rest;
+            Some(row)
+        })
     }
 }
 
@@ -210,16 +209,16 @@ impl GroupReader<'_> {
         Ok(self.read::<ByteArrayType>(column)?.values)
     }
 
-    pub(super) fn i64_lists(&self, column: usize) -> Result<Vec<Vec<i64>>, StoreError> {
-        Ok(self.read::<Int64Type>(column)?.into_rows())
+    pub(super) fn i64_lists(&self, column: usize) -> Result<Lists<i64>, StoreError> {
+        self.read::<Int64Type>(column)
     }
 
-    pub(super) fn i32_lists(&self, column: usize) -> Result<Vec<Vec<i32>>, StoreError> {
-        Ok(self.read::<Int32Type>(column)?.into_rows())
+    pub(super) fn i32_lists(&self, column: usize) -> Result<Lists<i32>, StoreError> {
+        self.read::<Int32Type>(column)
     }
 
-    pub(super) fn text_lists(&self, column: usize) -> Result<Vec<Vec<ByteArray>>, StoreError> {
-        Ok(self.read::<ByteArrayType>(column)?.into_rows())
+    pub(super) fn text_lists(&self, column: usize) -> Result<Lists<ByteArray>, StoreError> {
+        self.read::<ByteArrayType>(column)
     }
 
     fn read<T: DataType>(&self, column: usize) -> Result<Lists<T::T>, StoreError> {

@@ -8,7 +8,7 @@ use parquet::data_type::ByteArray;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::statistics::Statistics;
 
-use super::columns::TableReader;
+use super::columns::{Lists, TableReader};
 use super::write::StackSink;
 use super::{FACTS, LOCATIONS, SERIES, STACKS, Segment, WINDOWS};
 use crate::embedded::head::{Fact, Window};
@@ -198,7 +198,7 @@ impl Segment {
             let (ids, kinds, units) = (group.i64s(0)?, group.texts(1)?, group.texts(2)?);
             let (periods, names) = (group.i64s(3)?, group.text_lists(4)?);
             let values = group.text_lists(5)?;
-            for (row, (names, values)) in names.iter().zip(&values).enumerate() {
+            for (row, (names, values)) in names.rows().zip(values.rows()).enumerate() {
                 let value_type = ValueType { kind: string(&kinds[row]), unit: string(&units[row]) };
                 let labels = names.iter().map(string).zip(values.iter().map(string)).collect();
                 let period_ns = periods[row] as u64;
@@ -208,53 +208,82 @@ impl Segment {
         Ok(())
     }
 
-    pub(in crate::embedded) fn stacks(&self, each: &mut StackSink<'_>) -> Result<(), StoreError> {
+    /// Hands the stacks that are `wanted` to `each`.
+    pub(in crate::embedded) fn stacks(
+        &self,
+        wanted: &dyn Fn(StackHash) -> bool,
+        each: &mut StackSink<'_>,
+    ) -> Result<(), StoreError> {
         let table = TableReader::open(self.dir.join(STACKS))?;
         for index in 0..table.group_count() {
             let group = table.group(index)?;
-            for (id, locations) in group.i64s(0)?.into_iter().zip(group.i64_lists(1)?) {
-                let locations = locations.into_iter().map(|l| LocationHash(l as u64)).collect();
-                each(StackHash(id as u64), locations)?;
+            let ids: Vec<StackHash> =
+                group.i64s(0)?.into_iter().map(|id| StackHash(id as u64)).collect();
+            if !ids.iter().any(|id| wanted(*id)) {
+                continue;
+            }
+            let locations = group.i64_lists(1)?;
+            for (id, row) in ids.into_iter().zip(locations.rows()) {
+                if wanted(id) {
+                    each(id, row.iter().map(|l| LocationHash(*l as u64)).collect())?;
+                }
             }
         }
         Ok(())
     }
 
+    /// Hands the locations that are `wanted` to `each`.
     pub(in crate::embedded) fn locations(
         &self,
+        wanted: &dyn Fn(LocationHash) -> bool,
         each: &mut dyn FnMut(LocationRow) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let table = TableReader::open(self.dir.join(LOCATIONS))?;
         for index in 0..table.group_count() {
             let group = table.group(index)?;
-            let (ids, kinds, flags) = (group.i64s(0)?, group.i32s(1)?, group.i32s(2)?);
+            let ids: Vec<LocationHash> =
+                group.i64s(0)?.into_iter().map(|id| LocationHash(id as u64)).collect();
+            if !ids.iter().any(|id| wanted(*id)) {
+                continue;
+            }
+            let (kinds, flags) = (group.i32s(1)?, group.i32s(2)?);
             let (modules, build_ids) = (group.texts(3)?, group.texts(4)?);
             let addresses = group.i64s(5)?;
-            let (functions, system_names) = (group.text_lists(6)?, group.text_lists(7)?);
-            let (files, lines) = (group.text_lists(8)?, group.i32_lists(9)?);
-            for row in 0..ids.len() {
-                let names = functions[row].iter().zip(&system_names[row]);
-                let places = files[row].iter().zip(&lines[row]);
+            let texts = [group.text_lists(6)?, group.text_lists(7)?, group.text_lists(8)?];
+            let lines = group.i32_lists(9)?;
+            let [functions, system_names, files] = texts.each_ref().map(Lists::rows);
+            let columns = functions.zip(system_names).zip(files.zip(lines.rows()));
+            for (row, ((functions, system_names), (files, lines))) in columns.enumerate() {
+                if !wanted(ids[row]) {
+                    continue;
+                }
+                let names = functions.iter().zip(system_names);
+                let places = files.iter().zip(lines);
                 each(LocationRow {
-                    id: LocationHash(ids[row] as u64),
+                    id: ids[row],
                     kind: kinds[row] as u8,
                     flags: flags[row],
                     module: modules[row].clone(),
                     build_id: build_ids[row].clone(),
                     address: addresses[row] as u64,
-                    lines: names
-                        .zip(places)
-                        .map(|((function, system_name), (file, line))| LineRow {
-                            function: function.clone(),
-                            system_name: system_name.clone(),
-                            file: file.clone(),
-                            line: *line as u32,
-                        })
-                        .collect(),
+                    lines: names.zip(places).map(LineRow::of).collect(),
                 })?;
             }
         }
         Ok(())
+    }
+}
+
+impl LineRow {
+    fn of(
+        ((function, system_name), (file, line)): ((&RowText, &RowText), (&RowText, &i32)),
+    ) -> Self {
+        Self {
+            function: function.clone(),
+            system_name: system_name.clone(),
+            file: file.clone(),
+            line: *line as u32,
+        }
     }
 }
 

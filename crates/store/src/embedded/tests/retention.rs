@@ -71,7 +71,7 @@ fn a_reader_of_a_dropped_hour_finishes_its_query() {
     assert_eq!(total(&store), 0);
     let mut stacks = 0;
     held[0]
-        .stacks(&mut |_, _| {
+        .stacks(&|_| true, &mut |_, _| {
             stacks += 1;
             Ok(())
         })
