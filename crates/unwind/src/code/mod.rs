@@ -8,6 +8,7 @@
 mod flow;
 mod frame;
 mod probe;
+mod returned_to;
 mod switch;
 
 use std::collections::BTreeSet;
@@ -50,10 +51,23 @@ impl RecognizedCode {
             return Self::default();
         }
         let holes = holes(&code_sections(image), described);
-        if holes.iter().map(|hole| hole.end - hole.start).sum::<u64>() > max_bytes {
-            return Self::default();
+        let bytes = holes.iter().map(|hole| hole.end - hole.start).sum::<u64>();
+        let mut found =
+            if bytes > max_bytes { Self::default() } else { Self::follow(image, &holes) };
+        if let Some(start) = returned_to::start_context(image) {
+            found.add_root(start - 1);
         }
-        Self::follow(image, &holes)
+        found
+    }
+
+    /// Says of one address, in no hole that was followed, that the stack ends there.
+    fn add_root(&mut self, svma: u64) {
+        let at = self.rows.partition_point(|(row, _)| *row < svma);
+        if self.rows.get(at).is_none_or(|(row, _)| *row != svma) {
+            self.rows.insert(at, (svma, Rule::ROOT));
+            self.spans.push(Span { start: svma, len: 1, key: 0 });
+            self.spans.sort_by_key(|span| span.start);
+        }
     }
 
     /// Follows the code in `holes`, which are sorted and disjoint.

@@ -172,3 +172,13 @@ fn musls_entries_and_trampoline_are_recognised() {
     let call_end = clone + (at + child.len()) as u64;
     assert_eq!(musl.rule_at(call_end - 1).kind, RuleKind::Root);
 }
+
+#[test]
+fn a_function_that_makecontext_starts_returns_to_the_end_of_its_stack() {
+    let libc = std::fs::read("/lib/x86_64-linux-gnu/libc.so.6").unwrap();
+    let image = Image::open(&libc[..], 64 << 20).unwrap();
+    let start = super::returned_to::start_context(&image).expect("glibc has makecontext");
+    let table = crate::build(&libc[..], &crate::Options::default()).unwrap();
+    assert_eq!(crate::lookup(&table, start - 1).map(|rule| rule.kind), Some(crate::RuleKind::Root));
+    assert_ne!(crate::lookup(&table, start - 2).map(|rule| rule.kind), Some(crate::RuleKind::Root));
+}
