@@ -198,7 +198,9 @@ fn a_tiny_library_function_is_not_lost_in_the_linkage_table() {
     for service in ["plt", "resolver"] {
         // Between its turns the program asks whether it is to stop.
         let burning = observed(service).only(|stack| {
-            !["poll", "__poll", "read", "__read", "exit", "_exit"].iter().any(|name| stack.has(name))
+            !["poll", "__poll", "read", "__read", "exit", "_exit"]
+                .iter()
+                .any(|name| stack.has(name))
         });
         let right = burning.count(|stack| stack.has_in_order(&["main", "call_through_plt"]));
         let examples = burning.examples(|stack| !stack.has("call_through_plt"));
