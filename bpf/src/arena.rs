@@ -58,11 +58,29 @@ impl<T: Pod> Arena<T> {
         if let Some(extent) = self.extents.take(count) {
             return Ok(extent);
         }
-        if self.extents.slabs() >= self.kind.limit {
-            return Err(full);
+        if self.extents.slabs() < self.kind.limit {
+            self.add_slab()?;
+        } else if self.extents.has_resting() {
+            self.wait_for_readers()?;
         }
-        self.add_slab()?;
         self.extents.take(count).ok_or(full)
+    }
+
+    /// Ends every quarantine at once. An update of an array of maps returns only after all programs that could still
+    /// use what was there before have ended (kernel/bpf/syscall.c, `maybe_wait_bpf_programs`, since 4.20).
+    fn wait_for_readers(&mut self) -> Result<(), KernelError> {
+        let Some(slab) = self.slabs.first() else { return Ok(()) };
+        self.publish(0, slab)?;
+        self.extents.settle_all();
+        Ok(())
+    }
+
+    /// Makes a slab known to the kernel side.
+    fn publish(&self, index: u32, slab: &MapHandle) -> Result<(), KernelError> {
+        let fd = std::os::fd::AsRawFd::as_raw_fd(&slab.as_fd());
+        self.outer
+            .update(&index.to_ne_bytes(), &fd.to_ne_bytes(), MapFlags::ANY)
+            .map_err(|source| KernelError::Map { action: "grow", map: self.kind.what, source })
     }
 
     pub(crate) fn release(&mut self, extent: Extent) {
@@ -77,14 +95,9 @@ impl<T: Pod> Arena<T> {
             ..Default::default()
         };
         let what = self.kind.what;
-        let failed = |action| move |source| KernelError::Map { action, map: what, source };
         let slab = MapHandle::create(MapType::Array, Some("ir_slab"), 4, value_size, 1, &opts)
-            .map_err(failed("create"))?;
-        let index = self.extents.slabs();
-        let fd = std::os::fd::AsRawFd::as_raw_fd(&slab.as_fd());
-        self.outer
-            .update(&index.to_ne_bytes(), &fd.to_ne_bytes(), MapFlags::ANY)
-            .map_err(failed("grow"))?;
+            .map_err(|source| KernelError::Map { action: "create", map: what, source })?;
+        self.publish(self.extents.slabs(), &slab)?;
         self.slabs.push(slab);
         self.extents.add_slab();
         Ok(())

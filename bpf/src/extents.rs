@@ -76,6 +76,18 @@ impl Extents {
         }
     }
 
+    /// Whether freed ranges still rest.
+    pub(crate) fn has_resting(&self) -> bool {
+        !self.resting.is_empty()
+    }
+
+    /// Makes all freed ranges free: nobody reads them any more.
+    pub(crate) fn settle_all(&mut self) {
+        while let Some((_, extent)) = self.resting.pop_front() {
+            self.join(extent);
+        }
+    }
+
     fn join(&mut self, extent: Extent) {
         let free = &mut self.free[extent.slab as usize];
         let (mut start, mut length) = (extent.first, extent.count);
@@ -112,6 +124,10 @@ mod tests {
         extents.settle(now + QUARANTINE);
         assert_eq!(extents.take(50), Some(Extent { slab: 0, first: 0, count: 50 }));
         assert_eq!(extents.used(), 100);
+        extents.release(parts[9], now);
+        assert!(extents.has_resting());
+        extents.settle_all();
+        assert_eq!((extents.has_resting(), extents.take(10)), (false, Some(parts[9])));
     }
 
     #[test]

@@ -48,8 +48,8 @@ pub struct KernelConfig {
     pub table_budget_bytes: usize,
     /// Bytes of the ring buffer; rounded up to a power of two of at least a page.
     pub ring_bytes: usize,
-    /// Copies of stacks that one CPU may send in a second.
-    pub max_deferred: u32,
+    /// Copies of stacks that one CPU may send in a second; by default as many as it takes samples, and at least 200.
+    pub max_deferred: Option<u32>,
 }
 
 impl Default for KernelConfig {
@@ -60,7 +60,7 @@ impl Default for KernelConfig {
             exclude_self: false,
             table_budget_bytes: 64 << 20,
             ring_bytes: 8 << 20,
-            max_deferred: 200,
+            max_deferred: None,
         }
     }
 }
@@ -251,7 +251,9 @@ fn configure(
             Filter::Pids => IR_FILTER_PIDS,
             Filter::Cgroups => IR_FILTER_CGROUPS,
         },
-        max_deferred: config.max_deferred.max(config.frequency_hz as u32),
+        max_deferred: config
+            .max_deferred
+            .unwrap_or_else(|| default_max_deferred(config.frequency_hz)),
         self_pid: std::process::id(),
         exclude_self: u32::from(config.exclude_self),
     };
@@ -260,6 +262,11 @@ fn configure(
         .find(|map| map.name() == ".rodata.config")
         .ok_or(KernelError::NoMap { name: ".rodata.config" })?;
     map.set_initial_value(bytes_of(&constants)).map_err(|source| KernelError::Open { name, source })
+}
+
+/// The kernel side's seconds are of 2^30 ns, and so hold a few samples more.
+fn default_max_deferred(frequency_hz: u64) -> u32 {
+    (frequency_hz + frequency_hz / 8).clamp(200, u32::MAX.into()) as u32
 }
 
 fn handle(object: &Object, name: &'static str) -> Result<MapHandle, KernelError> {

@@ -9,10 +9,10 @@ use infrared_abi::{
 
 use crate::{
     driver::{Frame, Script, Start, Walked},
-    images::Images,
+    layout::environment,
     shadow::{Instruction, RSP, ShadowStack},
-    support::program,
-    tracee::{Mapping, Step, Tracee},
+    support::{images::Images, mappings::Mapping, program},
+    tracee::{Step, Tracee},
 };
 
 /// A program, and what is awkward about it.
@@ -154,7 +154,7 @@ impl<'a> Recorder<'a> {
             all.iter().filter(|mapping| mapping.executable).cloned().collect()
         };
         if code(&mappings) != code(&self.mappings) {
-            let environment = self.images.environment(&self.tracee, &mappings);
+            let environment = environment(&mut self.images, &self.tracee, &mappings);
             self.biases = environment.mappings.iter().map(|m| (m.image, m.bias)).collect();
             self.script.environment(&environment);
         }

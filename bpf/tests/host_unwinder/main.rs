@@ -5,7 +5,7 @@
 mod captured;
 mod driver;
 mod hostile;
-mod images;
+mod layout;
 mod shadow;
 mod stops;
 #[path = "../support/mod.rs"]

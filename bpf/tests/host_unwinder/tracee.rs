@@ -1,13 +1,15 @@
 //! A program under ptrace: its registers, memory and mappings, one instruction at a time.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io,
     os::unix::{fs::FileExt, process::CommandExt},
     process::{Child, Command, Stdio},
 };
 
 use infrared_abi::ir_registers;
+
+use crate::support::mappings::{Mapping, mappings_of};
 
 /// How a step ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,16 +18,6 @@ pub(crate) enum Step {
     /// A signal waits to be delivered by the next step.
     Signal(i32),
     Exited(i32),
-}
-
-/// A line of `/proc/PID/maps`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mapping {
-    pub(crate) start: u64,
-    pub(crate) end: u64,
-    pub(crate) executable: bool,
-    pub(crate) offset: u64,
-    pub(crate) path: String,
 }
 
 #[derive(Debug)]
@@ -116,8 +108,7 @@ impl Tracee {
     }
 
     pub(crate) fn mappings(&self) -> Vec<Mapping> {
-        let text = fs::read_to_string(format!("/proc/{}/maps", self.child.id())).unwrap();
-        text.lines().map(|line| parse_mapping(line).unwrap()).collect()
+        mappings_of(self.child.id())
     }
 }
 
@@ -127,20 +118,4 @@ impl Drop for Tracee {
         drop(self.child.kill());
         drop(self.child.wait());
     }
-}
-
-/// `start-end perms offset device inode path`
-fn parse_mapping(line: &str) -> Option<Mapping> {
-    let mut columns = line.split_ascii_whitespace();
-    let (start, end) = columns.next()?.split_once('-')?;
-    let permissions = columns.next()?;
-    let offset = columns.next()?;
-    let hex = |text| u64::from_str_radix(text, 16).ok();
-    Some(Mapping {
-        start: hex(start)?,
-        end: hex(end)?,
-        executable: permissions.contains('x'),
-        offset: hex(offset)?,
-        path: columns.nth(2).unwrap_or_default().to_owned(),
-    })
 }

@@ -1,4 +1,7 @@
-//! What the test binaries share: compiling C.
+//! What the test binaries share: compiling C, and executables as the kernel side sees them.
+
+pub(crate) mod images;
+pub(crate) mod mappings;
 
 use std::{
     ffi::OsStr,

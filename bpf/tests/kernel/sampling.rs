@@ -1,0 +1,109 @@
+//! Who is sampled, how often, and what becomes of every sample.
+
+use infrared_bpf::{
+    Filter, KernelConfig,
+    abi::{IR_SAMPLE_KERNEL_THREAD, IR_STAT_DEFERRED, IR_STAT_LOST_RING_FULL, IR_STAT_SAMPLES},
+};
+
+use crate::session::{HZ, Session, config};
+
+/// Asserts that so many samples stand for so much CPU time, within 10 %.
+fn assert_conserved(what: &str, samples: usize, cpu_ns: u64) {
+    let expected = cpu_ns as f64 / 1e9 * HZ as f64;
+    let ratio = samples as f64 / expected;
+    assert!((0.9..=1.1).contains(&ratio), "{what}: {samples} samples for {expected:.0} periods");
+}
+
+#[test]
+fn a_process_has_as_many_samples_as_its_cpu_time_has_periods() {
+    let (mut session, mut subject) = Session::with_subject(&config());
+    let cpu_ns = subject.numbers("burn 1000")[0];
+    let taken = session.take();
+    assert_conserved("burn", taken.heads().count(), cpu_ns);
+    assert_eq!(taken.pids(), [subject.pid()].into());
+    for sample in taken.heads() {
+        assert_eq!(sample.tid, subject.pid());
+        assert!(sample.comm.starts_with(&b"subject\0".map(|byte| byte as _)));
+        assert_eq!(sample.flags & IR_SAMPLE_KERNEL_THREAD, 0);
+    }
+    let times: Vec<_> = taken.heads().map(|sample| sample.time_ns).collect();
+    assert!(times.iter().all(|time| *time > 0));
+}
+
+#[test]
+fn children_of_chosen_processes_are_chosen_and_strangers_are_not() {
+    let (mut session, mut subject) = Session::with_subject(&config());
+    let mut stranger = crate::subject::Subject::start();
+    stranger.tell("burn 100");
+    let [child, cpu_ns] = subject.numbers("fork 500")[..] else { panic!("two numbers") };
+    let taken = session.take();
+    let of_child = taken.heads().filter(|sample| u64::from(sample.pid) == child).count();
+    assert_conserved("child", of_child, cpu_ns);
+    assert!(!taken.pids().contains(&stranger.pid()));
+    assert!(session.kernel.processes.is_selected(child as u32));
+}
+
+fn burn_here() {
+    let mut value = 1u64;
+    let start = std::time::Instant::now();
+    while start.elapsed().as_millis() < 300 {
+        for _ in 0..10_000 {
+            value = std::hint::black_box(value.wrapping_mul(3) + 1);
+        }
+    }
+}
+
+#[test]
+fn the_profiler_itself_is_sampled_unless_excluded() {
+    for exclude_self in [false, true] {
+        let filter = Filter::Everything;
+        let mut session = Session::load(&KernelConfig { exclude_self, filter, ..config() });
+        burn_here();
+        let seen = session.take().pids().contains(&std::process::id());
+        assert_eq!(seen, !exclude_self);
+    }
+}
+
+#[test]
+fn every_sample_is_delivered_or_counted_when_the_ring_is_full() {
+    let small = KernelConfig { ring_bytes: 64 << 10, ..config() };
+    let (mut session, mut subject) = Session::with_subject(&small);
+    subject.tell("burn 500");
+    session.kernel.pause().unwrap();
+    subject.tell("burn 1");
+    let taken = session.take();
+    let lost = session.stat(IR_STAT_LOST_RING_FULL);
+    let delivered = taken.heads().count() as u64;
+    assert!(lost > 100, "{lost} lost, {delivered} delivered");
+    assert_eq!(session.stat(IR_STAT_SAMPLES), delivered + lost);
+    assert!(session.stat(IR_STAT_DEFERRED) >= taken.deferred.len() as u64);
+    session.kernel.next_window().unwrap();
+    subject.tell("burn 50");
+    assert!(session.take().heads().next().is_some(), "a ring that was emptied takes records");
+}
+
+#[test]
+fn a_pause_takes_no_samples() {
+    let (mut session, mut subject) = Session::with_subject(&config());
+    subject.tell("burn 100");
+    session.kernel.pause().unwrap();
+    // What ran on another CPU during the pause's beginning has ended after this.
+    subject.tell("burn 5");
+    let before = session.stat(IR_STAT_SAMPLES);
+    assert!(before > 50);
+    subject.tell("burn 200");
+    assert_eq!(session.stat(IR_STAT_SAMPLES), before);
+}
+
+#[test]
+fn every_online_cpu_is_sampled() {
+    let mut session = Session::load(&config());
+    let report = session.kernel.report();
+    let count = std::fs::read_to_string("/proc/cpuinfo")
+        .unwrap()
+        .lines()
+        .filter(|line| line.starts_with("processor"))
+        .count();
+    assert_eq!((report.cpus.len(), report.failed.len()), (count, 0));
+    assert!(!session.kernel.follow_hotplug().unwrap(), "no CPU came or went");
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * Does what it is told, a command a line on standard input, and says so on standard output when it is done:
+ *
+ *   burn MS     uses so many milliseconds of CPU time; says how many nanoseconds it used
+ *   mark MS     the same below a pattern on its stack; says the pattern's address and bytes, too
+ *   fork MS     a child does the burning; says its pid and the time it used
+ *   map PATH    maps a file as code and unmaps it
+ *   exec        becomes this program anew
+ *   spin        at one instruction, five calls deep, for ever
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "mark.h"
+
+#define PATTERN	      0x1badb002deadbeefULL
+#define PATTERN_WORDS 64
+
+static unsigned long long cpu_time(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (unsigned long long)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+NOINLINE static unsigned long long burn(unsigned long ms)
+{
+	unsigned long long start = cpu_time(), used;
+
+	do {
+		for (volatile int i = 0; i < 100000; i++)
+			;
+		used = cpu_time() - start;
+	} while (used < ms * 1000000ULL);
+	return used;
+}
+
+NOINLINE static void burn_below_pattern(unsigned long ms)
+{
+	volatile unsigned long long words[PATTERN_WORDS];
+
+	for (int i = 0; i < PATTERN_WORDS; i++)
+		words[i] = PATTERN + i;
+	unsigned long long used = burn(ms);
+
+	printf("%llu %llu\n", used, (unsigned long long)(size_t)words);
+	KEEP(used);
+}
+
+static void burn_in_child(unsigned long ms)
+{
+	int results[2];
+	unsigned long long used;
+
+	if (pipe(results))
+		exit(3);
+	pid_t child = fork();
+
+	if (child == 0) {
+		used = burn(ms);
+		_exit(write(results[1], &used, sizeof(used)) == sizeof(used) ? 0 : 1);
+	}
+	if (read(results[0], &used, sizeof(used)) != sizeof(used) || waitpid(child, NULL, 0) != child)
+		exit(4);
+	close(results[0]);
+	close(results[1]);
+	printf("%d %llu\n", child, used);
+}
+
+static void map_code(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+	void *code = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+
+	if (code == MAP_FAILED || munmap(code, 4096) || close(fd))
+		exit(5);
+	printf("mapped\n");
+}
+
+NOINLINE static long spin(long depth)
+{
+	if (depth == 0)
+		for (;;)
+			__asm__ volatile("1: jmp 1b");
+	long below = spin(depth - 1);
+
+	KEEP(below);
+	return below + depth;
+}
+
+int main(int argc, char **argv)
+{
+	char line[4096];
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	printf("ready\n");
+	while (fgets(line, sizeof(line), stdin)) {
+		char *argument = strchr(line, ' ');
+		unsigned long ms = argument ? strtoul(argument, NULL, 10) : 0;
+
+		line[strcspn(line, "\n")] = 0;
+		switch (line[0] << 8 | line[1]) {
+		case 'b' << 8 | 'u':
+			printf("%llu\n", burn(ms));
+			break;
+		case 'm' << 8 | 'a':
+			if (line[2] == 'r')
+				burn_below_pattern(ms);
+			else
+				map_code(argument + 1);
+			break;
+		case 'f' << 8 | 'o':
+			burn_in_child(ms);
+			break;
+		case 'e' << 8 | 'x':
+			execv("/proc/self/exe", argv);
+			return 6;
+		case 's' << 8 | 'p':
+			printf("spinning\n");
+			return (int)spin(5);
+		default:
+			return 2;
+		}
+	}
+	return 0;
+}
