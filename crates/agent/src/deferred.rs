@@ -71,10 +71,12 @@ pub(crate) struct LastChance(pub(crate) bool);
 
 #[cfg(test)]
 mod tests {
+    use infrared_bpf::abi::{ir_registers, ir_sample};
+
     use super::*;
 
     fn sample() -> Box<DeferredSample> {
-        let (sample, registers) = (Default::default(), Default::default());
+        let (sample, registers) = (ir_sample::default(), ir_registers::default());
         Box::new(DeferredSample { sample, registers, stack_address: 0, stack: vec![0; 1 << 20] })
     }
 

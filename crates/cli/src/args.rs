@@ -80,11 +80,13 @@ pub(crate) struct TopArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_long_help = "The exit code is 1 if nothing can be recorded on this machine as this user.
+#[command(
+    after_long_help = "The exit code is 1 if nothing can be recorded on this machine as this user.
 
 Examples:
   sudo infrared doctor
-  sudo infrared doctor --json | jq '.checks[] | select(.state != \"ok\")'")]
+  sudo infrared doctor --json | jq '.checks[] | select(.state != \"ok\")'"
+)]
 pub(crate) struct DoctorArgs {
     /// JSON instead of a table
     #[arg(long)]
@@ -114,7 +116,11 @@ mod tests {
         for command in Cli::command().get_subcommands() {
             let help = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
             let examples = format!("infrared {}", command.get_name());
-            assert!(help.contains("Examples:") && help.contains(&examples), "{}", command.get_name());
+            assert!(
+                help.contains("Examples:") && help.contains(&examples),
+                "{}",
+                command.get_name()
+            );
         }
     }
 

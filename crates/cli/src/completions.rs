@@ -9,7 +9,7 @@ use crate::{
     failure::Failure,
 };
 
-pub(crate) fn run(args: CompletionsArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: &CompletionsArgs) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "infrared", &mut script);
     io::Write::write_all(&mut io::stdout(), &script)?;

@@ -13,7 +13,7 @@ use verdict::{State, Verdict};
 
 use crate::{args::DoctorArgs, failure::Failure, terminal};
 
-pub(crate) fn run(args: DoctorArgs) -> Result<ExitCode, Failure> {
+pub(crate) fn run(args: &DoctorArgs) -> Result<ExitCode, Failure> {
     let facts = Facts::gather();
     let verdicts = verdict::judge(&facts);
     let text = if args.json {

@@ -34,7 +34,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Server(args) => server::run(&args),
         Command::Record(args) => record::run(args),
         Command::Top(args) => top::run(&args),
-        Command::Doctor(args) => doctor::run(args),
-        Command::Completions(args) => completions::run(args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Completions(args) => completions::run(&args),
     }
 }

@@ -11,7 +11,7 @@ mod progress;
 mod session;
 mod watched;
 
-use std::{io::Write, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Context;
 pub(crate) use format::Format;
@@ -55,7 +55,7 @@ pub(crate) fn run(mut args: RecordArgs) -> Result<ExitCode, Failure> {
         period_ns: 1_000_000_000 / u64::from(plan.frequency_hz),
     });
     let session = start(&plan, &settings, &collector)?;
-    let end = session.run(&collector)?;
+    let end = session.run(&collector);
     let recorded = collector.take();
     report(&plan, &recorded, &output.name());
     output.replace(|out| encoding.write(&recorded.profile, out))?;
@@ -76,9 +76,7 @@ fn start(plan: &Plan, settings: &Settings, collector: &Collector) -> Result<Sess
         Subject::Cgroups(paths) => {
             (Watched::default(), None, Target::Cgroups(cgroups::ids(paths)?))
         }
-        Subject::Processes(pids) => {
-            (Watched::open(pids)?, None, Target::Processes(pids.clone()))
-        }
+        Subject::Processes(pids) => (Watched::open(pids)?, None, Target::Processes(pids.clone())),
         Subject::Command(words) => {
             // Before the signals are ours: until it runs its program, the child would share the handlers.
             let held = hold(words)?;

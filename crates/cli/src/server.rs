@@ -24,8 +24,12 @@ pub(crate) fn run(args: &ServerArgs) -> Result<ExitCode, Failure> {
     let at_once = signals::forward(sender.clone(), Event::Signal)?;
     let server = bind(&settings, OtlpPorts::Required)?.server;
     let addresses = server.local_addrs();
-    let served = serve(server, sender)?;
-    eprintln!("infrared server is at http://{}, with data in {}", addresses.ui, settings.data.display());
+    let running = serve(server, sender)?;
+    eprintln!(
+        "infrared server is at http://{}, with data in {}",
+        addresses.ui,
+        settings.data.display()
+    );
     for (name, address) in [("gRPC", addresses.otlp_grpc), ("HTTP", addresses.otlp_http)] {
         if let Some(address) = address {
             eprintln!("  takes OTLP profiles over {name} at {address}");
@@ -33,7 +37,7 @@ pub(crate) fn run(args: &ServerArgs) -> Result<ExitCode, Failure> {
     }
     let end = events.recv();
     at_once.store(true, std::sync::atomic::Ordering::Relaxed);
-    served.stop();
+    running.stop();
     match end {
         Ok(Event::ServerEnded(error)) => {
             let error = error.unwrap_or_else(|| "for no known reason".into());

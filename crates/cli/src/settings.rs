@@ -52,7 +52,7 @@ impl Default for Settings {
             otlp_grpc: SocketAddr::from(([127, 0, 0, 1], 4317)),
             otlp_http: SocketAddr::from(([127, 0, 0, 1], 4318)),
             data: state_directory(),
-            retention: Duration::from_secs(7 * 24 * 3600),
+            retention: Duration::from_hours(7 * 24),
             frequency: agent.frequency_hz,
             exclude_self: agent.exclude_self,
             host: None,
@@ -92,7 +92,8 @@ impl Settings {
             bail!("frequency must be 1 to 10000, not {}", settings.frequency);
         }
         let Budgets { unwind_tables_mib, symbols_mib } = settings.budgets;
-        for (name, mib) in [("unwind_tables_mib", unwind_tables_mib), ("symbols_mib", symbols_mib)] {
+        for (name, mib) in [("unwind_tables_mib", unwind_tables_mib), ("symbols_mib", symbols_mib)]
+        {
             if !BUDGETS_MIB.contains(&mib) {
                 bail!("budgets.{name} must be 1 to {}, not {mib}", BUDGETS_MIB.end());
             }
@@ -171,9 +172,9 @@ impl Settings {
             });
             let given = given.collect::<Vec<_>>().join(", ");
             let service = quoted(&rule.service);
-            text.push_str(&format!(
+            text.extend([format!(
                 "\n[[service_rules]]\nmatch = {{ {given} }}\nservice = {service}\n"
-            ));
+            )]);
         }
         text
     }
@@ -209,7 +210,8 @@ mod tests {
 
     #[test]
     fn the_printed_settings_read_back() {
-        let rule = "[[service_rules]]\nmatch = { exe = '^/opt/([a-z]+)/', unit = 'x\"y' }\nservice = '$1'";
+        let rule =
+            "[[service_rules]]\nmatch = { exe = '^/opt/([a-z]+)/', unit = 'x\"y' }\nservice = '$1'";
         for text in ["", "frequency = 499\nhost = \"a\\\"b\"", rule] {
             let settings = Settings::parse(text).unwrap();
             assert_eq!(Settings::parse(&settings.to_toml()).unwrap(), settings, "{text}");

@@ -56,7 +56,11 @@ pub(crate) fn run(args: &TopArgs) -> Result<ExitCode, Failure> {
         ..settings.agent()?
     };
     let agent = Agent::start(config, Box::new(Windows(sender)))?;
-    if is_live { live(&agent, &events)? } else { print(&agent, &events, args)? }
+    if is_live {
+        live(&agent, &events)?;
+    } else {
+        print(&agent, &events, args)?;
+    }
     agent.stop()?;
     Ok(ExitCode::SUCCESS)
 }
@@ -92,7 +96,10 @@ fn print(agent: &Agent, events: &Receiver<Event>, args: &TopArgs) -> anyhow::Res
                     return Ok(());
                 }
             }
-            Ok(Event::Signal(_)) => return Ok(()),
+            Ok(Event::Signal(signal)) => {
+                tracing::info!(?signal, "ends");
+                return Ok(());
+            }
             Err(RecvTimeoutError::Timeout) if agent.is_running() => {}
             Err(_) => return Err(anyhow!("the agent has ended")),
         }
@@ -105,7 +112,10 @@ fn live(agent: &Agent, events: &Receiver<Event>) -> anyhow::Result<()> {
     loop {
         match events.recv_timeout(TICK) {
             Ok(Event::Window(profile)) => screen.show(Picture::of(&profile))?,
-            Ok(Event::Signal(_)) => return Ok(()),
+            Ok(Event::Signal(signal)) => {
+                tracing::info!(?signal, "ends");
+                return Ok(());
+            }
             Err(RecvTimeoutError::Timeout) if agent.is_running() => {}
             Err(_) => return Err(anyhow!("the agent has ended")),
         }

@@ -8,7 +8,7 @@ use std::{
     process::ExitCode,
     sync::{
         Arc,
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, sync_channel},
     },
     time::Duration,
 };
@@ -55,15 +55,16 @@ pub(crate) fn run(args: &UpArgs) -> Result<ExitCode, Failure> {
     warnings.extend(crate::doctor::warnings());
     let source = Arc::new(AgentSource::new(agent.stats(), frequency_hz, warnings));
     let addresses = server.local_addrs();
-    let server = server.with_status(Arc::clone(&source) as _).with_metrics(Arc::clone(&source) as _);
-    let served = server::serve(server, sender)?;
+    let server =
+        server.with_status(Arc::clone(&source) as _).with_metrics(Arc::clone(&source) as _);
+    let running = server::serve(server, sender)?;
     announce::started(&addresses, &settings, &source);
     let end = wait(&events, &agent);
     at_once.store(true, std::sync::atomic::Ordering::Relaxed);
     eprintln!("stopping");
     // The last window first: the store is there until the server has ended.
     let stopped = agent.stop().context("the agent did not stop cleanly");
-    served.stop();
+    running.stop();
     end?;
     stopped?;
     Ok(ExitCode::SUCCESS)
@@ -91,7 +92,10 @@ fn resolve(args: &UpArgs) -> anyhow::Result<Settings> {
 fn wait(events: &Receiver<Event>, agent: &Agent) -> anyhow::Result<()> {
     loop {
         match events.recv_timeout(TICK) {
-            Ok(Event::Signal(_)) => return Ok(()),
+            Ok(Event::Signal(signal)) => {
+                tracing::info!(?signal, "ends");
+                return Ok(());
+            }
             Ok(Event::ServerEnded(error)) => {
                 let error = error.unwrap_or_else(|| "for no known reason".into());
                 return Err(anyhow!("the server has ended: {error}"));

@@ -35,11 +35,12 @@ impl ProfilesService for Receiving {
         if token != Some("Bearer secret") {
             return Err(Status::unauthenticated("no token"));
         }
-        let profiles = infrared_wire::from_otlp(&request.into_inner(), &Default::default());
+        let profiles =
+            infrared_wire::from_otlp(&request.into_inner(), &infrared_wire::Limits::default());
         for profile in profiles.map_err(|error| Status::invalid_argument(error.to_string()))? {
             self.0.send(profile.start_ns).unwrap();
         }
-        Ok(Response::default())
+        Ok(Response::new(ExportProfilesServiceResponse::default()))
     }
 }
 

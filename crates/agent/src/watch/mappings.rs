@@ -122,7 +122,8 @@ mod tests {
 
     #[test]
     fn a_new_mapping_replaces_what_it_covers() {
-        let cases: [(&[(u64, u64)], &[(u64, u64, u64)]); 5] = [
+        type Case<'a> = (&'a [(u64, u64)], &'a [(u64, u64, u64)]);
+        let cases: [Case<'_>; 5] = [
             (
                 &[(0x1000, 0x5000), (0x2000, 0x3000)],
                 &[(0x1000, 0x2000, 0), (0x2000, 0x3000, 0), (0x3000, 0x5000, 0x2000)],

@@ -25,7 +25,8 @@ pub(crate) enum UnitArg {
 }
 
 #[derive(Debug, Args)]
-#[command(after_long_help = "Without -p, --cgroup or a command, everything on the machine is recorded.
+#[command(
+    after_long_help = "Without -p, --cgroup or a command, everything on the machine is recorded.
 
 Ctrl-C ends a recording and still writes it (exit code 0); a second Ctrl-C gives up.
 With a command, the exit code is the command's: 128 + N if signal N ended it, 126 or 127 if it could not be run.
@@ -36,7 +37,8 @@ Examples:
   infrared record -d 1m -o cpu.pb.gz           for `go tool pprof`
   infrared record -p 4711 -d 30s -o api.svg    one process and the children that it will have
   infrared record --service nginx -o - --format folded | sort -t' ' -k2 -n
-  infrared record -F 999 -- ./program args     a command, from its first instruction to its exit")]
+  infrared record -F 999 -- ./program args     a command, from its first instruction to its exit"
+)]
 pub(crate) struct RecordArgs {
     /// Record this process and the children that it will have; repeatable
     #[arg(short, long = "pid", value_name = "PID", value_parser = pid())]

@@ -19,7 +19,7 @@ pub(crate) struct UpArgs {
     /// Address of the page and the API [default: 127.0.0.1:4747]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
-    /// Where profiles are kept [default: /var/lib/infrared, or $XDG_STATE_HOME/infrared when not root]
+    /// Where profiles are kept [default: /var/lib/infrared, or `$XDG_STATE_HOME/infrared` when not root]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     /// Samples a second of CPU time, 1 to 10000 [default: 99]
@@ -39,11 +39,13 @@ pub(crate) struct UpArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_long_help = "While the server is away, profiles wait on disk and are sent in order once it is back.
+#[command(
+    after_long_help = "While the server is away, profiles wait on disk and are sent in order once it is back.
 
 Examples:
   sudo infrared agent --server http://profiles.internal:4317
-  sudo infrared agent --server http://127.0.0.1:4317 --token-file /etc/infrared/token")]
+  sudo infrared agent --server http://127.0.0.1:4317 --token-file /etc/infrared/token"
+)]
 pub(crate) struct AgentArgs {
     /// Where to send profiles: OTLP over gRPC
     #[arg(long, value_name = "URL")]
@@ -51,7 +53,7 @@ pub(crate) struct AgentArgs {
     /// A file that holds the token to send along
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
-    /// Where profiles wait while the server is away [default: /var/lib/infrared/spool, or below $XDG_STATE_HOME]
+    /// Where profiles wait while the server is away [default: /var/lib/infrared/spool, or below `$XDG_STATE_HOME`]
     #[arg(long, value_name = "DIR")]
     pub(crate) spool: Option<PathBuf>,
     /// Room for waiting profiles in MiB; the oldest give way

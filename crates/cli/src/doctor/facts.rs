@@ -97,7 +97,8 @@ fn cgroups() -> Cgroups {
 
 fn kallsyms() -> Kallsyms {
     let mut start = Vec::new();
-    let read = File::open("/proc/kallsyms").and_then(|file| file.take(64 << 10).read_to_end(&mut start));
+    let read =
+        File::open("/proc/kallsyms").and_then(|file| file.take(64 << 10).read_to_end(&mut start));
     if read.is_err() || start.is_empty() {
         return Kallsyms::Missing;
     }

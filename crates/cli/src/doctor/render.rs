@@ -44,10 +44,10 @@ pub(super) fn table(facts: &Facts, verdicts: &[Verdict], colours: bool) -> Strin
         let word = format!("{word:<7}");
         let word = if colours { format!("\u{1b}[{colour}m{word}\u{1b}[0m") } else { word };
         let Verdict { name, found, loss, remedy, .. } = verdict;
-        text.push_str(&format!("{name:<width$}  {word}  {found}\n"));
+        text.extend([format!("{name:<width$}  {word}  {found}\n")]);
         for (label, words) in [("you lose:  ", loss), ("to get it: ", remedy)] {
             if !words.is_empty() {
-                text.push_str(&format!("{:width$}           {label}{words}\n", ""));
+                text.extend([format!("{:width$}           {label}{words}\n", "")]);
             }
         }
     }

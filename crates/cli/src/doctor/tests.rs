@@ -74,7 +74,11 @@ fn each_lack_is_judged() {
             "sampling timer",
             State::Impossible,
         ),
-        (with(|f| features(f).typed_tracepoint = refused()), "typed tracepoints", State::Impossible),
+        (
+            with(|f| features(f).typed_tracepoint = refused()),
+            "typed tracepoints",
+            State::Impossible,
+        ),
         (with(|facts| features(facts).tracepoint = refused()), "tracepoints", State::Limited),
         (with(|facts| features(facts).uprobe = refused()), "uprobes", State::Limited),
         (with(|facts| features(facts).ring_buffer = refused()), "ring buffer", State::Impossible),

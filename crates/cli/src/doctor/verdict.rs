@@ -37,12 +37,19 @@ impl Verdict {
     pub(super) fn warning(&self) -> Option<String> {
         let Self { name, found, loss, remedy, .. } = self;
         let remedy = if remedy.is_empty() { String::new() } else { format!(" ({remedy})") };
-        (self.state != State::Ok && !loss.is_empty()).then(|| format!("{name}: {found}: {loss}{remedy}"))
+        (self.state != State::Ok && !loss.is_empty())
+            .then(|| format!("{name}: {found}: {loss}{remedy}"))
     }
 }
 
 fn ok(name: &'static str, found: impl Into<String>) -> Verdict {
-    Verdict { name, state: State::Ok, found: found.into(), loss: String::new(), remedy: String::new() }
+    Verdict {
+        name,
+        state: State::Ok,
+        found: found.into(),
+        loss: String::new(),
+        remedy: String::new(),
+    }
 }
 
 /// Loss and remedy of something that is missing.
@@ -164,7 +171,8 @@ fn probed(facts: &Facts) -> Vec<Verdict> {
         State::Impossible,
         ("nothing can be recorded", "Linux 5.8 or later, and CAP_BPF"),
     );
-    let plain = ("nothing yet: no part uses plain tracepoints", "tracefs mounted at /sys/kernel/tracing");
+    let plain =
+        ("nothing yet: no part uses plain tracepoints", "tracefs mounted at /sys/kernel/tracing");
     let uprobe = ("nothing yet: no part uses uprobes", "a kernel with CONFIG_UPROBE_EVENTS=y");
     vec![
         timer,
@@ -176,12 +184,7 @@ fn probed(facts: &Facts) -> Vec<Verdict> {
     ]
 }
 
-fn tried(
-    name: &'static str,
-    probe: &Probe,
-    state: State,
-    (loss, remedy): (&str, &str),
-) -> Verdict {
+fn tried(name: &'static str, probe: &Probe, state: State, (loss, remedy): (&str, &str)) -> Verdict {
     match probe {
         Ok(()) => ok(name, "work"),
         Err(error) => Verdict { state, ..limited(name, error.clone(), loss, remedy) },

@@ -43,8 +43,7 @@ fn find(path: &Path) -> Result<PathBuf> {
 /// Cgroup v1 has no ids that the kernel's filter knows.
 fn is_cgroup(path: &Path) -> bool {
     const CGROUP2_SUPER_MAGIC: i64 = 0x6367_7270;
-    rustix::fs::statfs(path).is_ok_and(|stat| i64::from(stat.f_type) == CGROUP2_SUPER_MAGIC)
-        && path.is_dir()
+    rustix::fs::statfs(path).is_ok_and(|stat| stat.f_type == CGROUP2_SUPER_MAGIC) && path.is_dir()
 }
 
 #[cfg(test)]

@@ -150,7 +150,7 @@ mod tests {
         collector.deliver(window(100, &["a", "b"])).unwrap();
         let recorded = collector.take();
         assert_eq!(recorded.profile.total(), 2);
-        assert_eq!(recorded.profile.samples[0].timestamps_ns, []);
+        assert!(recorded.profile.samples[0].timestamps_ns.is_empty());
         assert_eq!(Vec::from_iter(recorded.services_seen), ["a", "b"]);
     }
 

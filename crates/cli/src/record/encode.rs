@@ -23,11 +23,17 @@ pub(super) struct Encoding {
 
 /// This program was built without the page.
 #[derive(Debug, thiserror::Error)]
-#[error("this infrared was built without its viewer, which `make web` builds: choose another format than html")]
+#[error(
+    "this infrared was built without its viewer, which `make web` builds: choose another format than html"
+)]
 pub(super) struct NoViewer;
 
 impl Encoding {
-    pub(super) fn new(format: Format, in_nanoseconds: bool, title: String) -> Result<Self, NoViewer> {
+    pub(super) fn new(
+        format: Format,
+        in_nanoseconds: bool,
+        title: String,
+    ) -> Result<Self, NoViewer> {
         let viewer = match format {
             Format::Html => infrared_server::viewer_js().ok_or(NoViewer)?,
             _ => String::new(),
@@ -64,7 +70,8 @@ impl Encoding {
 
 /// The call tree with the services below its root.
 fn tree(profile: &Profile) -> CallTree {
-    let options = TreeOptions { group_by: vec![labels::SERVICE.to_owned()], ..TreeOptions::default() };
+    let options =
+        TreeOptions { group_by: vec![labels::SERVICE.to_owned()], ..TreeOptions::default() };
     CallTree::from_profile(profile, &options)
 }
 

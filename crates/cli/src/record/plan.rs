@@ -145,16 +145,18 @@ mod tests {
             ("-d 1m -- sleep 1", file("infrared.html"), Format::Html, seconds(60)),
         ] {
             let plan = plan(line).unwrap();
-            assert_eq!((plan.destination, plan.format, plan.duration), (destination, format, duration));
+            assert_eq!(
+                (plan.destination, plan.format, plan.duration),
+                (destination, format, duration)
+            );
         }
     }
 
     #[test]
     fn what_makes_no_plan_says_why() {
-        for (line, reason) in [
-            ("-o odd", "names no format"),
-            ("-o x.svg --unit ns", "--unit is for folded stacks"),
-        ] {
+        for (line, reason) in
+            [("-o odd", "names no format"), ("-o x.svg --unit ns", "--unit is for folded stacks")]
+        {
             assert!(plan(line).unwrap_err().contains(reason), "{line}");
         }
     }

@@ -42,17 +42,17 @@ impl Progress {
         let elapsed = self.elapsed().as_secs_f64();
         let left = self.left().map(|left| format!(", {:.0} s left", left.as_secs_f64().ceil()));
         let left = left.unwrap_or_default();
-        self.rewrite(&format!("{elapsed:.0} s{left}, {} samples", grouped(samples)));
+        Self::rewrite(&format!("{elapsed:.0} s{left}, {} samples", grouped(samples)));
     }
 
     /// Takes the line away: what comes next stands in its place.
     pub(super) fn clear(&self) {
         if self.is_live {
-            self.rewrite("");
+            Self::rewrite("");
         }
     }
 
-    fn rewrite(&self, text: &str) {
+    fn rewrite(text: &str) {
         let mut out = io::stderr().lock();
         // A terminal that is gone needs no progress.
         drop(write!(out, "\r\u{1b}[K{text}").and_then(|()| out.flush()));

@@ -95,7 +95,7 @@ impl Session {
     }
 
     /// Records until something ends it, and stops the agent.
-    pub(super) fn run(mut self, collector: &Collector) -> Result<End, Failure> {
+    pub(super) fn run(mut self, collector: &Collector) -> End {
         let stop = self.wait_for_end(collector);
         self.at_once.store(true, Ordering::Relaxed);
         self.progress.clear();
@@ -107,7 +107,7 @@ impl Session {
         // What is missing is told, and what is there is written.
         let failure = self.agent.stop().err().map(anyhow::Error::from);
         let status = self.command.and_then(|command| command.status);
-        Ok(End { stats: self.stats.read(), failure, status })
+        End { stats: self.stats.read(), failure, status }
     }
 
     fn wait_for_end(&mut self, collector: &Collector) -> Stop {
@@ -155,7 +155,11 @@ impl Session {
         }
         command.was_told = true;
         if !signal.from_terminal {
-            command.send(if signal.number == SIGTERM { ProcessSignal::TERM } else { ProcessSignal::INT });
+            command.send(if signal.number == SIGTERM {
+                ProcessSignal::TERM
+            } else {
+                ProcessSignal::INT
+            });
         }
         false
     }
@@ -175,22 +179,28 @@ impl Session {
     }
 }
 
-/// Samples so far: those that were taken late count for the periods that they stand for.
+/// Samples so far.
 fn samples(stats: &AgentStats) -> u64 {
-    stats.kernel.get("samples_weight").copied().unwrap_or(0)
+    stats.kernel.get("samples_taken").copied().unwrap_or(0)
 }
 
 impl Command {
     fn send(&self, signal: ProcessSignal) {
         let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
         // It has not been waited for twice, so the pid is still its own; that it has just ended is no error.
-        if let Some(pid) = pid {
-            drop(kill_process(pid, signal));
+        if let Some(pid) = pid
+            && let Err(error) = kill_process(pid, signal)
+        {
+            tracing::debug!(%error, "the command has ended already");
         }
     }
 }
 
-fn release(held: HeldChild, sender: SyncSender<Event>, subject: &Subject) -> Result<Command, Failure> {
+fn release(
+    held: HeldChild,
+    sender: SyncSender<Event>,
+    subject: &Subject,
+) -> Result<Command, Failure> {
     let pid = held.pid().0;
     let child = held.release().map_err(|error| {
         let Subject::Command(words) = subject else { return Failure::from(error) };

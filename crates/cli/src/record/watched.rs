@@ -29,7 +29,8 @@ impl Watched {
         let mut watched = Self::default();
         for &pid in pids {
             let id = i32::try_from(pid).ok().and_then(Pid::from_raw);
-            let file = match pidfd_open(id.ok_or(WatchError::NoProcess(pid))?, PidfdFlags::empty()) {
+            let file = match pidfd_open(id.ok_or(WatchError::NoProcess(pid))?, PidfdFlags::empty())
+            {
                 Ok(file) => file,
                 Err(Errno::SRCH) => return Err(WatchError::NoProcess(pid)),
                 // EINVAL until Linux 6.15, ENOENT since
@@ -55,7 +56,7 @@ impl Watched {
     }
 }
 
-/// A pidfd is readable once its process has ended, see pidfd_open(2).
+/// A pidfd is readable once its process has ended, see `pidfd_open(2)`.
 fn has_ended(file: &OwnedFd) -> bool {
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     poll(&mut [PollFd::new(file, PollFlags::IN)], Some(&now)).is_ok_and(|ready| ready > 0)
@@ -70,11 +71,11 @@ mod tests {
     fn the_end_of_a_process_is_noticed() {
         let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
         let mut watched = Watched::open(&[child.id(), std::process::id()]).unwrap();
-        assert_eq!(watched.take_ended(), []);
+        assert!(watched.take_ended().is_empty());
         drop(child.stdin.take());
         child.wait().unwrap();
         assert_eq!(watched.take_ended(), [child.id()]);
-        assert_eq!(watched.take_ended(), []);
+        assert!(watched.take_ended().is_empty());
         assert!(!watched.is_empty());
     }
 
@@ -84,7 +85,8 @@ mod tests {
         child.wait().unwrap();
         assert!(matches!(Watched::open(&[child.id()]), Err(WatchError::NoProcess(_))));
         let thread = std::thread::Builder::new();
-        let refused = thread.spawn(|| Watched::open(&[rustix::thread::gettid().as_raw_nonzero().get() as u32]));
+        let refused = thread
+            .spawn(|| Watched::open(&[rustix::thread::gettid().as_raw_nonzero().get() as u32]));
         assert!(matches!(refused.unwrap().join().unwrap(), Err(WatchError::Thread(_))));
     }
 }

@@ -1,6 +1,6 @@
 //! A window of samples as two tables. Pure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use infrared_profile::{
     Profile, functions, labels,
@@ -89,7 +89,7 @@ impl Picture {
             text.push_str(&row.to_text());
             text.push('\n');
         }
-        text.push_str(&format!("\n{FUNCTION_HEAD}\n"));
+        text.extend(["\n", FUNCTION_HEAD, "\n"]);
         for row in &self.functions {
             text.push_str(&row.to_text());
             text.push('\n');
@@ -111,20 +111,21 @@ impl ServiceRow {
 impl FunctionRow {
     /// In columns; 100 % is one CPU.
     pub(super) fn to_text(&self) -> String {
-        let module = if self.module.is_empty() { String::new() } else { format!("  [{}]", self.module) };
+        let module =
+            if self.module.is_empty() { String::new() } else { format!("  [{}]", self.module) };
         let (own, total) = (self.self_cpu * 100.0, self.total_cpu * 100.0);
         format!("{own:7.1}  {total:7.1}  {}{module}", self.function)
     }
 }
 
 fn services(profile: &Profile, cores: impl Fn(u64) -> f64) -> Vec<ServiceRow> {
-    let mut sums: HashMap<&str, (u64, HashMap<&str, ()>)> = HashMap::new();
+    let mut sums: HashMap<&str, (u64, HashSet<&str>)> = HashMap::new();
     for sample in &profile.samples {
         let series = profile.series(sample.series);
         let label = |name| series.and_then(|series| series.get(name)).map_or("", String::as_str);
         let (samples, pids) = sums.entry(label(labels::SERVICE)).or_default();
         *samples = samples.saturating_add(sample.value);
-        pids.insert(label(labels::PID), ());
+        pids.insert(label(labels::PID));
     }
     let rows = sums.into_iter().map(|(service, (samples, pids))| ServiceRow {
         service: harmless(service),
@@ -144,7 +145,9 @@ mod tests {
 
     fn profile() -> Profile {
         let mut builder = Builder::new(ValueType::cpu_samples(), 2_000_000_000, 10_000_000);
-        for (service, pid, samples) in [("web", "1", 30), ("web", "2", 20), ("db\u{1b}[2J", "3", 100)] {
+        for (service, pid, samples) in
+            [("web", "1", 30), ("web", "2", 20), ("db\u{1b}[2J", "3", 100)]
+        {
             let series = Series::from([
                 (labels::SERVICE.to_owned(), service.to_owned()),
                 (labels::PID.to_owned(), pid.to_owned()),

@@ -122,7 +122,12 @@ mod tests {
     use crate::top::picture::{FunctionRow, ServiceRow};
 
     fn picture() -> Picture {
-        let service = |n: u64| ServiceRow { service: format!("s{n}"), cpu: 0.0, samples: 100 - n, processes: 1 };
+        let service = |n: u64| ServiceRow {
+            service: format!("s{n}"),
+            cpu: 0.0,
+            samples: 100 - n,
+            processes: 1,
+        };
         let function = |n: u64| FunctionRow {
             function: format!("f{n}"),
             module: String::new(),

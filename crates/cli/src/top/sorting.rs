@@ -1,5 +1,7 @@
 //! Which table a live view shows, in which order.
 
+use std::cmp::Reverse;
+
 use super::picture::Picture;
 
 /// What the rows are sorted by, largest first.
@@ -33,11 +35,11 @@ impl Order {
     pub(super) fn sort(self, picture: &mut Picture) {
         match self {
             Self::Own => {
-                picture.services.sort_by(|a, b| b.samples.cmp(&a.samples));
-                picture.functions.sort_by(|a, b| b.samples.cmp(&a.samples));
+                picture.services.sort_by_key(|row| Reverse(row.samples));
+                picture.functions.sort_by_key(|row| Reverse(row.samples));
             }
             Self::Total => {
-                picture.services.sort_by(|a, b| b.samples.cmp(&a.samples));
+                picture.services.sort_by_key(|row| Reverse(row.samples));
                 picture.functions.sort_by(|a, b| b.total_cpu.total_cmp(&a.total_cpu));
             }
             Self::Name => {
@@ -64,9 +66,7 @@ mod tests {
         };
         let functions = vec![row("b", 1, 3.0), row("c", 3, 1.0), row("a", 2, 2.0)];
         let mut picture = Picture { functions, ..Picture::default() };
-        for (order, names) in
-            [(Order::Own, "cab"), (Order::Total, "bac"), (Order::Name, "abc")]
-        {
+        for (order, names) in [(Order::Own, "cab"), (Order::Total, "bac"), (Order::Name, "abc")] {
             order.sort(&mut picture);
             let found: String = picture.functions.iter().map(|row| &*row.function).collect();
             assert_eq!(found, names, "{order:?}");

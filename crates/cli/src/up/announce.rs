@@ -1,7 +1,5 @@
 //! The first words of `infrared up`: where the page is, what is seen, and what is not.
 
-use std::fmt::Write;
-
 use infrared_agent::AgentStats;
 use infrared_processes::ProcFs;
 use infrared_server::LocalAddrs;
@@ -21,15 +19,22 @@ pub(super) fn started(addresses: &LocalAddrs, settings: &Settings, source: &Agen
     }
 }
 
-fn text(addresses: &LocalAddrs, settings: &Settings, stats: &AgentStats, processes: usize) -> String {
+fn text(
+    addresses: &LocalAddrs,
+    settings: &Settings,
+    stats: &AgentStats,
+    processes: usize,
+) -> String {
     let mut text = format!("infrared is at http://{}\n", addresses.ui);
     let mut line = |name: &str, value: String| {
-        // Writing to a string cannot fail.
-        drop(writeln!(text, "  {name:<10} {value}"));
+        text.extend([format!("  {name:<10} {value}\n")]);
     };
     if let Some(sampler) = &stats.sampler {
         let (cpus, clock) = (sampler.cpus.len(), sampler.clock.name());
-        line("sees", format!("{cpus} CPUs at {} Hz by {clock}, {processes} processes", settings.frequency));
+        line(
+            "sees",
+            format!("{cpus} CPUs at {} Hz by {clock}, {processes} processes", settings.frequency),
+        );
     }
     let retention = humantime::format_duration(settings.retention);
     line("keeps", format!("{retention} in {}", settings.data.display()));

@@ -10,7 +10,8 @@ pub(super) struct IngestSink(pub(super) Ingest);
 
 impl ProfileSink for IngestSink {
     fn deliver(&mut self, window: Vec<Profile>) -> Result<(), SinkError> {
-        let written = self.0.write(window).map_err(|error| SinkError::Refused(error.to_string()))?;
+        let written =
+            self.0.write(window).map_err(|error| SinkError::Refused(error.to_string()))?;
         if written.rejected > 0 {
             return Err(SinkError::Refused(written.reason));
         }
