@@ -33,7 +33,10 @@ impl Elf {
             }
             return Ok(Contents::InFile { offset: section.offset, size: section.size });
         }
-        let header = self.read(section.offset, COMPRESSION_HEADER.min(section.size))?;
+        let Some(packed_size) = section.size.checked_sub(COMPRESSION_HEADER) else {
+            return Err(Error::Malformed("compression header"));
+        };
+        let header = self.read(section.offset, COMPRESSION_HEADER)?;
         let word = |at: usize| header.get(at..at + 8).and_then(|b| b.try_into().ok());
         let (Some(kind), Some(size)) = (word(0), word(8)) else {
             return Err(Error::Malformed("compression header"));
@@ -44,8 +47,7 @@ impl Elf {
         if size > limit || section.size > limit {
             return Err(Error::OverBudget("compressed section"));
         }
-        let packed =
-            self.read(section.offset + COMPRESSION_HEADER, section.size - COMPRESSION_HEADER)?;
+        let packed = self.read(section.offset + COMPRESSION_HEADER, packed_size)?;
         match kind {
             elf::ELFCOMPRESS_ZLIB => inflate(flate2::read::ZlibDecoder::new(&packed[..]), size),
             elf::ELFCOMPRESS_ZSTD => {
