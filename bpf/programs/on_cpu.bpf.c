@@ -12,7 +12,11 @@
 #include "kernel_types.h"
 #include "maps.h"
 #include "step.h"
+#if defined(__TARGET_ARCH_arm64)
+#include "arch/arm64/entry.h"
+#else
 #include "arch/x86_64/entry.h"
+#endif
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 

@@ -8,7 +8,9 @@
 #include "lookup.h"
 #include "walk.h"
 
-#if defined(IR_HOST) || defined(__TARGET_ARCH_x86)
+#if defined(__TARGET_ARCH_arm64) || (defined(IR_HOST) && defined(__aarch64__))
+#include "arch/arm64/apply.h"
+#elif defined(__TARGET_ARCH_x86) || (defined(IR_HOST) && defined(__x86_64__))
 #include "arch/x86_64/apply.h"
 #else
 #error "no unwinder for this architecture: add a folder under unwind/arch"

@@ -74,7 +74,7 @@ struct ir_kernel_stack {
 };
 _Static_assert(sizeof(struct ir_kernel_stack) == 16, "a kernel stack's head is 16 bytes");
 
-/* User registers by DWARF number, then the program counter. */
+/* User registers by DWARF number (arm64: less 16, see unwind/arch/arm64/registers.h), then the program counter. */
 struct ir_registers {
 	unsigned long long general[16];
 	unsigned long long pc;

@@ -53,18 +53,30 @@ pub(crate) struct Walked {
     pub(crate) frames: Vec<Frame>,
 }
 
+/// Whose steps the driver is built with. Both run here: they are arithmetic on captured memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Processor {
+    X86_64,
+    Arm64,
+}
+
 /// Records for the driver, collected in a file.
 #[derive(Debug)]
 pub(crate) struct Script {
+    processor: Processor,
     path: PathBuf,
     file: BufWriter<File>,
 }
 
 impl Script {
     pub(crate) fn new(name: &str) -> Self {
+        Self::with_steps_of(Processor::X86_64, name)
+    }
+
+    pub(crate) fn with_steps_of(processor: Processor, name: &str) -> Self {
         let path = scratch().join(format!("{name}.walks"));
         let file = BufWriter::new(File::create(&path).unwrap());
-        Self { path, file }
+        Self { processor, path, file }
     }
 
     fn put(&mut self, bytes: &[u8]) {
@@ -110,7 +122,7 @@ impl Script {
     /// What the driver printed. Fails the test where a sanitizer complained or the driver did not come to its end.
     pub(crate) fn run(mut self) -> String {
         self.file.flush().unwrap();
-        let output = Command::new(driver())
+        let output = Command::new(driver(self.processor))
             .stdin(File::open(&self.path).unwrap())
             .env("UBSAN_OPTIONS", "print_stacktrace=1")
             .output()
@@ -140,25 +152,34 @@ fn parse(line: &str) -> Walked {
 }
 
 /// The driver's executable, compiled once for each test binary.
-fn driver() -> &'static PathBuf {
-    static DRIVER: OnceLock<PathBuf> = OnceLock::new();
-    DRIVER.get_or_init(|| {
-        let output = scratch().join("host_unwinder_driver");
-        let sources = root().join("tests/host_unwinder/driver");
-        let mut arguments: Vec<String> = ["-g", "-O1", "-std=gnu11", "-DIR_HOST"]
-            .into_iter()
-            .chain(["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-o"])
-            .map(String::from)
-            .collect();
-        arguments.push(output.display().to_string());
-        for include in ["abi/include", "unwind", "host"] {
-            arguments.push(format!("-I{}", root().join(include).display()));
-        }
-        for source in ["main.c", "environment.c", "fuzz.c"] {
-            arguments.push(sources.join(source).display().to_string());
-        }
-        arguments.push(root().join("host/unwinder.c").display().to_string());
-        compile("gcc", arguments);
-        output
-    })
+fn driver(processor: Processor) -> &'static PathBuf {
+    static X86_64: OnceLock<PathBuf> = OnceLock::new();
+    static ARM64: OnceLock<PathBuf> = OnceLock::new();
+    match processor {
+        Processor::X86_64 => X86_64.get_or_init(|| build("host_unwinder_driver", &[])),
+        Processor::Arm64 => ARM64.get_or_init(|| {
+            build("host_unwinder_driver_arm64", &["-D__TARGET_ARCH_arm64".to_owned()])
+        }),
+    }
+}
+
+fn build(name: &str, flags: &[String]) -> PathBuf {
+    let output = scratch().join(name);
+    let sources = root().join("tests/host_unwinder/driver");
+    let mut arguments: Vec<String> = ["-g", "-O1", "-std=gnu11", "-DIR_HOST"]
+        .into_iter()
+        .chain(["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-o"])
+        .map(String::from)
+        .collect();
+    arguments.push(output.display().to_string());
+    arguments.extend_from_slice(flags);
+    for include in ["abi/include", "unwind", "host"] {
+        arguments.push(format!("-I{}", root().join(include).display()));
+    }
+    for source in ["main.c", "environment.c", "fuzz.c"] {
+        arguments.push(sources.join(source).display().to_string());
+    }
+    arguments.push(root().join("host/unwinder.c").display().to_string());
+    compile("gcc", arguments);
+    output
 }

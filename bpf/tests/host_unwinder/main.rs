@@ -2,6 +2,7 @@
 #![allow(unsafe_code, clippy::unwrap_used, reason = "ptrace; a test fails by panicking")]
 #![cfg(target_arch = "x86_64")]
 
+mod arm64;
 mod captured;
 mod driver;
 mod hostile;

@@ -26,11 +26,11 @@ const UNMAPPED: u64 = 0x90_0000;
 pub(crate) const STACK: u64 = 0x7fff_0000;
 
 /// Return addresses into code with this rule.
-const fn at(rule: u64) -> u64 {
+pub(crate) const fn at(rule: u64) -> u64 {
     CODE + 0x100 * rule + 0x10
 }
 
-const fn rule(kind: u32, cfa_reg: u8, cfa_offset: i32) -> ir_rule {
+pub(crate) const fn rule(kind: u32, cfa_reg: u8, cfa_offset: i32) -> ir_rule {
     ir_rule {
         kind: kind as u8,
         cfa_reg,
@@ -44,7 +44,7 @@ const fn rule(kind: u32, cfa_reg: u8, cfa_offset: i32) -> ir_rule {
 
 /// The frame is the return address alone.
 pub(crate) const LEAF: ir_rule = rule(IR_RULE_OFFSET, 7, 8);
-const ROOT: ir_rule = rule(IR_RULE_ROOT, 0, 0);
+pub(crate) const ROOT: ir_rule = rule(IR_RULE_ROOT, 0, 0);
 
 /// A stack from `STACK` on, in code with `rules`.
 pub(crate) struct Case {

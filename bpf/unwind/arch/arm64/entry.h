@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* How arm64 keeps the user registers of a thread that is in the kernel. Kernel build only. Never run so far. */
+#pragma once
+
+#include "registers.h"
+
+/* The mode field of the saved program state is 0 for EL0 (asm/ptrace.h, PSR_MODE_EL0t). */
+#define IR_ARM64_MODE_MASK 0xf
+
+IR_INLINE bool ir_in_user_mode(struct bpf_perf_event_data *ctx)
+{
+	return (ctx->regs.pstate & IR_ARM64_MODE_MASK) == 0;
+}
+
+/* System calls that replace the address space: asm-generic/unistd.h */
+#define IR_NR_EXECVE   221
+#define IR_NR_EXECVEAT 281
+
+/* Whether the thread is in a system call after which there may be no user side any more. */
+IR_INLINE bool ir_leaves_address_space(struct task_struct *task)
+{
+	struct pt_regs___kernel *regs = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
+
+	return (task->flags & PF_EXITING) || regs->syscallno == IR_NR_EXECVE || regs->syscallno == IR_NR_EXECVEAT;
+}
+
+/* The user registers: what was saved at the entry to the kernel. false if the thread has no user side. */
+IR_INLINE bool ir_user_registers(struct task_struct *task, struct ir_registers *out, struct ir_sample *sample)
+{
+	struct pt_regs___kernel *regs = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
+
+	out->general[0] = regs->regs[16];
+	out->general[1] = regs->regs[17];
+	out->general[2] = regs->regs[18];
+	out->general[3] = regs->regs[19];
+	out->general[4] = regs->regs[20];
+	out->general[5] = regs->regs[21];
+	out->general[6] = regs->regs[22];
+	out->general[7] = regs->regs[23];
+	out->general[8] = regs->regs[24];
+	out->general[9] = regs->regs[25];
+	out->general[10] = regs->regs[26];
+	out->general[11] = regs->regs[27];
+	out->general[12] = regs->regs[28];
+	out->general[IR_FP] = regs->regs[29];
+	out->general[IR_LR] = regs->regs[30];
+	out->general[IR_SP] = regs->sp;
+	out->pc = regs->pc;
+	out->thread_pointer = task->thread.uw.tp_value;
+	/* -1 where the kernel was not entered by a system call (asm/ptrace.h, NO_SYSCALL). */
+	if ((sample->flags & IR_SAMPLE_IN_KERNEL) && regs->syscallno >= 0)
+		sample->flags |= IR_SAMPLE_IN_SYSCALL;
+	return out->pc != 0;
+}
