@@ -5,12 +5,16 @@ use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 use super::{Daemon, Load, Server, free_address};
 use crate::scratch_dir;
+
+/// It recovers and makes its shared memory meanwhile.
+const START_UP: Duration = Duration::from_mins(1);
 
 #[derive(Debug)]
 pub struct Postgres {
@@ -47,13 +51,16 @@ impl Postgres {
         command
     }
 
-    /// It listens before it takes queries.
+    /// It listens before it takes queries, and refuses them until it has started up.
     fn await_queries(&self, bin: &Path) -> Result<()> {
-        let mut ready = self.client(&bin.join("pg_isready"));
-        run(ready.args(["-t", "20"])).or_else(|_| {
-            let mut query = self.client(&bin.join("psql"));
-            run(query.args(["-c", "select 1", "postgres"]))
-        })
+        let deadline = Instant::now() + START_UP;
+        loop {
+            let answer = run(self.client(&bin.join("pg_isready")).args(["-t", "20"]));
+            if answer.is_ok() || Instant::now() > deadline {
+                return answer;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 }
 
