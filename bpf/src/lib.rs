@@ -30,5 +30,5 @@ pub use processes::{MappingBlock, ProcessMaps};
 pub use records::{DeferredSample, KernelStack, Record, UserStack};
 pub use sampling::{Clock, SamplerReport};
 pub use sideband::{Sideband, SidebandEvent, SidebandRecord};
-pub use stats::Stats;
+pub use stats::{RunTime, Stats};
 pub use tables::{ImageTable, PageRows, TableError, TableUsage, UnwindTables};

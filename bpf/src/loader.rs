@@ -1,7 +1,8 @@
 //! Loads the programs and owns everything of theirs. Lives on one thread, the agent's driver.
 
 use std::{
-    cell::RefCell, io, os::fd::AsRawFd, os::fd::BorrowedFd, path::Path, rc::Rc, time::Duration,
+    cell::RefCell, io, os::fd::AsFd, os::fd::AsRawFd, os::fd::BorrowedFd, path::Path, rc::Rc,
+    time::Duration,
 };
 
 use infrared_abi::{
@@ -18,7 +19,7 @@ use crate::{
     records::Record,
     sampling::{Sampler, SamplerReport},
     sideband::Sideband,
-    stats::Stats,
+    stats::{RunTime, Stats},
     tables::UnwindTables,
 };
 
@@ -196,6 +197,12 @@ impl Kernel {
 
     pub fn stats(&self) -> Stats {
         Stats::read(&self.stats)
+    }
+
+    /// What the sampler has cost.
+    pub fn run_time(&self) -> RunTime {
+        let program = self.on_cpu.progs().next();
+        program.map(|program| RunTime::read(program.as_fd())).unwrap_or_default()
     }
 }
 

@@ -338,6 +338,7 @@ impl Driver {
             state.perf_maps.remove(&pid);
         }
         let (kernel, tables) = (self.kernel.stats(), self.kernel.tables.usage());
+        let run_time = self.kernel.run_time();
         self.stats.update(|stats| {
             stats.kernel = kernel.iter().map(|(name, _, value)| (name, value)).collect();
             stats.tables = tables;
@@ -346,6 +347,7 @@ impl Driver {
             stats.processes = state.table.len();
             stats.lost_process_events = state.table.lost_events;
             stats.damaged_records = self.kernel.damaged_records();
+            (stats.bpf_run_ns, stats.bpf_runs) = (run_time.ns, run_time.runs);
             stats.sampler = Some(self.kernel.report());
         });
     }

@@ -31,7 +31,7 @@ pub struct AgentStats {
     pub samples: u64,
     pub frames: u64,
     pub unnamed_frames: u64,
-    /// Run time of the kernel-side programs in nanoseconds, and their runs; 0 without `kernel.bpf_stats_enabled`.
+    /// Run time of the sampler in the kernel in nanoseconds, and its runs; 0 without `kernel.bpf_stats_enabled`.
     pub bpf_run_ns: u64,
     pub bpf_runs: u64,
     pub warnings: Vec<String>,

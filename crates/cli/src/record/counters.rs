@@ -16,7 +16,7 @@ pub(super) struct Counters {
     frames: u64,
     kernel_frames: u64,
     unnamed_frames: u64,
-    /// Run time of the kernel-side programs in nanoseconds, and their runs; 0 without `kernel.bpf_stats_enabled`.
+    /// Run time of the sampler in the kernel in nanoseconds, and its runs; 0 without `kernel.bpf_stats_enabled`.
     bpf_run_ns: u64,
     bpf_runs: u64,
     table_rows: u64,
