@@ -118,10 +118,11 @@ pub(super) fn read_token(path: &PathBuf) -> Result<MetadataValue<Ascii>, Endpoin
 /// The codes that OTLP lets a client try again, opentelemetry.io/docs/specs/otlp, "Failures"; and those for which a
 /// person can do something on the other side.
 fn meaning(status: &Status) -> Answer {
+    // An error of ours, not an answer, has its cause at the end of a chain.
     let text = match (status.message(), std::error::Error::source(status)) {
-        ("" | "transport error", Some(source)) => innermost(source),
+        (_, Some(source)) => innermost(source),
         ("", None) => status.code().to_string(),
-        (message, _) => message.to_owned(),
+        (message, None) => message.to_owned(),
     };
     match status.code() {
         Code::Cancelled
