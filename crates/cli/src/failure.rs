@@ -40,14 +40,43 @@ impl Failure {
             // What was read from us is no longer wanted, as in `infrared … | head`.
             Self::Failed(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
             Self::Failed(error) => {
-                eprintln!("infrared: {error:#}");
+                eprintln!("infrared: {}", told(&error));
                 ExitCode::FAILURE
             }
         }
     }
 }
 
+/// The error and its causes, each once: some messages hold their cause's already.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<std::io::Error>());
     causes.any(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::anyhow;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        for (error, text) in [
+            (anyhow!("no room").context("cannot write a"), "cannot write a: no room"),
+            (anyhow!("no room").context("cannot write a: no room"), "cannot write a: no room"),
+            (anyhow!("no room"), "no room"),
+        ] {
+            assert_eq!(told(&error), text);
+        }
+    }
 }

@@ -116,7 +116,7 @@ fn report(plan: &Plan, recorded: &Recorded, name: &str) {
     }
     let subject = plan.subject_text();
     if plan.services.is_empty() || recorded.services_seen.is_empty() {
-        eprintln!("no samples: {subject} used no CPU time; {name} is empty");
+        eprintln!("no samples: {subject} was not seen on a CPU; {name} is empty");
         return;
     }
     let seen: Vec<&str> = recorded.services_seen.iter().map(String::as_str).take(20).collect();

@@ -114,7 +114,7 @@ pub(crate) fn bind(settings: &Settings, otlp: OtlpPorts) -> Result<Bound> {
         if otlp == OtlpPorts::Required || !(is_grpc || config.otlp_http == Some(addr)) {
             return Err(anyhow!("{by}: give another address for the {purpose}"));
         }
-        warnings.push(format!("{by}: {purpose} is not taken there"));
+        warnings.push(format!("{by}: {purpose} is not served"));
         if is_grpc {
             config.otlp_grpc = None;
         } else {

@@ -111,8 +111,11 @@ impl ServiceRow {
 impl FunctionRow {
     /// In columns; 100 % is one CPU.
     pub(super) fn to_text(&self) -> String {
-        let module =
-            if self.module.is_empty() { String::new() } else { format!("  [{}]", self.module) };
+        let module = if self.module.is_empty() {
+            String::new()
+        } else {
+            format!("  [{}]", self.module.trim_matches(['[', ']']))
+        };
         let (own, total) = (self.self_cpu * 100.0, self.total_cpu * 100.0);
         format!("{own:7.1}  {total:7.1}  {}{module}", self.function)
     }
