@@ -81,6 +81,7 @@ pub struct Kernel {
     stats: MapHandle,
     live: MapHandle,
     window: u32,
+    is_paused: bool,
 }
 
 #[derive(Debug, Default)]
@@ -135,6 +136,7 @@ impl Kernel {
             stats,
             live,
             window: 1,
+            is_paused: false,
         })
     }
 
@@ -174,17 +176,18 @@ impl Kernel {
     /// Begins a new window: stacks are sent anew. Returns its number.
     pub fn next_window(&mut self) -> Result<u32, KernelError> {
         self.window = self.window.wrapping_add(1).max(1);
-        self.write_live(false)?;
+        self.write_live()?;
         Ok(self.window)
     }
 
-    /// Stops taking samples; what is in the ring buffer stays.
+    /// Stops taking samples for good; what is in the ring buffer stays.
     pub fn pause(&mut self) -> Result<(), KernelError> {
-        self.write_live(true)
+        self.is_paused = true;
+        self.write_live()
     }
 
-    fn write_live(&self, paused: bool) -> Result<(), KernelError> {
-        let live = ir_live { window: self.window, paused: u32::from(paused) };
+    fn write_live(&self) -> Result<(), KernelError> {
+        let live = ir_live { window: self.window, paused: u32::from(self.is_paused) };
         self.live
             .update(&0u32.to_ne_bytes(), bytes_of(&live), MapFlags::ANY)
             .map_err(|source| KernelError::Map { action: "write", map: "live state", source })

@@ -81,8 +81,8 @@ pub(super) fn judge(facts: &Facts) -> Vec<Verdict> {
     verdicts
 }
 
-/// The oldest kernel with everything: ring buffer 5.8, `CAP_BPF` 5.8, memory accounting 5.11.
-const OLDEST: (u32, u32) = (5, 8);
+/// The oldest kernel with everything: `bpf_loop` came with 5.17.
+const OLDEST: (u32, u32) = (5, 17);
 
 /// `6.1.0-18-amd64` is (6, 1).
 fn version(release: &str) -> Option<(u32, u32)> {
@@ -95,7 +95,7 @@ fn kernel(facts: &Facts) -> Verdict {
     let found = format!("{} {}, {} CPUs", host.kernel_release, host.machine, facts.cpus);
     match version(&host.kernel_release) {
         Some(version) if version < OLDEST => {
-            impossible("kernel", found, "Linux 5.8 or later is needed; 5.15 or later is advised")
+            impossible("kernel", found, "Linux 5.17 or later is needed")
         }
         _ => ok("kernel", found),
     }
@@ -169,7 +169,7 @@ fn probed(facts: &Facts) -> Vec<Verdict> {
         "ring buffer",
         &features.ring_buffer,
         State::Impossible,
-        ("nothing can be recorded", "Linux 5.8 or later, and CAP_BPF"),
+        ("nothing can be recorded", "Linux 5.17 or later, and CAP_BPF"),
     );
     let plain =
         ("nothing yet: no part uses plain tracepoints", "tracefs mounted at /sys/kernel/tracing");
