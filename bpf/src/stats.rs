@@ -62,7 +62,8 @@ mod tests {
 
     #[test]
     fn run_time_is_read_from_fdinfo() {
-        let text = "pos:\t0\nprog_type:\t7\nrun_time_ns:\t123456\nrun_cnt:\t78\nverified_insns:\t9\n";
+        let text =
+            "pos:\t0\nprog_type:\t7\nrun_time_ns:\t123456\nrun_cnt:\t78\nverified_insns:\t9\n";
         assert_eq!(RunTime::parse(text), RunTime { ns: 123_456, runs: 78 });
         assert_eq!(RunTime::parse(""), RunTime::default());
     }
