@@ -3,8 +3,8 @@
 use infrared_processes::memory::{hold_little_memory, return_free_memory};
 
 fn resident_pages() -> usize {
-    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
-    text.split(' ').nth(1).unwrap().parse().unwrap()
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    text.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("statm has a second field")
 }
 
 #[test]
