@@ -180,9 +180,15 @@ impl Kernel {
         Ok(self.window)
     }
 
-    /// Stops taking samples for good; what is in the ring buffer stays.
+    /// Stops taking samples; what is in the ring buffer stays.
     pub fn pause(&mut self) -> Result<(), KernelError> {
         self.is_paused = true;
+        self.write_live()
+    }
+
+    /// Takes samples again after a pause.
+    pub fn resume(&mut self) -> Result<(), KernelError> {
+        self.is_paused = false;
         self.write_live()
     }
 
