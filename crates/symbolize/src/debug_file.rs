@@ -214,6 +214,11 @@ fn debug_link(binary: &Elf) -> Option<(std::ffi::OsString, u32)> {
     Some((OsStr::from_bytes(name).to_owned(), crc))
 }
 
+/// The supplementary file of a binary that has its debug information itself.
+pub(crate) fn own_supplement(binary: &Elf, search: &DebugSearch) -> Option<Elf> {
+    supplement(binary, &Candidate::Below(search.binary.clone()), search)
+}
+
 /// `.gnu_debugaltlink`: path, NUL, build id of the file that `dwz` moved common entries to.
 fn supplement(debug: &Elf, place: &Candidate, search: &DebugSearch) -> Option<Elf> {
     let section = debug.section(".gnu_debugaltlink").filter(|s| s.size <= MAX_LINK)?;

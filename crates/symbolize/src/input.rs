@@ -2,7 +2,7 @@
 //! truncated under us is an error and not a signal.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
@@ -71,4 +71,24 @@ pub(crate) fn read_exact_at(source: &dyn ReadAt, buf: &mut [u8], offset: u64) ->
         }
     }
     Ok(())
+}
+
+/// A sequential reader from an offset on.
+pub(crate) struct Sequential<'a> {
+    source: &'a dyn ReadAt,
+    at: u64,
+}
+
+impl<'a> Sequential<'a> {
+    pub(crate) fn new(source: &'a dyn ReadAt, at: u64) -> Self {
+        Self { source, at }
+    }
+}
+
+impl Read for Sequential<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.source.read_at(buf, self.at)?;
+        self.at = self.at.saturating_add(n as u64);
+        Ok(n)
+    }
 }

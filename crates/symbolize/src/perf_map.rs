@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::debug_file::open_below;
-use crate::input::ReadAt;
+use crate::input::Sequential;
 use crate::text_lines;
 
 /// Longer lines are cut; Scala and JavaScript names reach a few KiB.
@@ -89,7 +89,7 @@ impl PerfMap {
             return Ok(false);
         }
         let before = self.consumed;
-        let window = Window { source: file, at: before };
+        let window = Sequential::new(file, before);
         let reader = BufReader::with_capacity(64 << 10, window.take(self.limits.read_bytes));
         let complete = self.read(reader)?;
         // A line longer than a whole refresh is passed over, or it would be read again for ever.
@@ -194,20 +194,6 @@ impl PerfMap {
     /// Bytes held, about.
     pub fn size(&self) -> usize {
         self.ranges.len() * 48 + self.names.capacity()
-    }
-}
-
-/// A reader that starts at an offset.
-struct Window<'a> {
-    source: &'a dyn ReadAt,
-    at: u64,
-}
-
-impl Read for Window<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let n = self.source.read_at(buf, self.at)?;
-        self.at += n as u64;
-        Ok(n)
     }
 }
 

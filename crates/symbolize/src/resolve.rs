@@ -91,9 +91,11 @@ impl Resolver<'_> {
             inflated_bytes: self.transient_bytes / 2,
             reads: self.transient_bytes.saturating_mul(READS_PER_BYTE),
         };
+        let own = separate.is_none().then(|| debug_file::own_supplement(self.binary, self.search));
+        let own = own.flatten();
         let (debug, supplement) = match separate {
             Some(files) => (&files.debug, files.supplement.as_ref()),
-            None => (self.binary, None),
+            None => (self.binary, own.as_ref()),
         };
         let opened = Debug::open(debug, supplement, self.binary.lowest_code(), budget);
         let read = opened.and_then(|debug| {

@@ -19,8 +19,8 @@ impl Elf {
         if section.size > limit {
             return Err(Error::OverBudget(".gnu_debugdata"));
         }
-        let packed = self.read(section.offset, section.size)?;
-        let reader = XzReader::new_mem_limit(&packed[..], false, DECODER_KIB);
+        let packed = self.sequential(section.offset)?.take(section.size);
+        let reader = XzReader::new_mem_limit(packed, false, DECODER_KIB);
         let mut out = Vec::new();
         reader.take(limit + 1).read_to_end(&mut out)?;
         if out.len() as u64 > limit {

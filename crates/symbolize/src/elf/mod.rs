@@ -9,6 +9,7 @@ pub(crate) mod relocations;
 pub(crate) mod section;
 pub(crate) mod symbols;
 
+use std::io::BufReader;
 use std::rc::Rc;
 
 use object::LittleEndian as LE;
@@ -16,7 +17,7 @@ use object::elf::{self, FileHeader64, ProgramHeader64, SectionHeader64};
 use object::pod::{self, Pod};
 
 use crate::error::{Error, Result};
-use crate::input::{ReadAt, read_exact_at};
+use crate::input::{ReadAt, Sequential, read_exact_at};
 
 /// The most section or program headers read; relocatable objects with more are never mapped.
 const MAX_HEADERS: u64 = 65_536;
@@ -24,6 +25,7 @@ const MAX_SECTION_NAMES: u64 = 4 << 20;
 const MAX_NOTES: u64 = 64 << 10;
 /// The largest range read at once; a sparse file can claim any size.
 const MAX_READ: u64 = 256 << 20;
+const BUFFER: usize = 64 << 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Machine {
@@ -176,6 +178,14 @@ impl Elf {
         let mut bytes = vec![0; len as usize];
         read_exact_at(&*self.source, &mut bytes, offset)?;
         Ok(bytes)
+    }
+
+    /// The bytes from a file offset on.
+    pub(crate) fn sequential(&self, offset: u64) -> Result<BufReader<Sequential<'_>>> {
+        if offset > self.len {
+            return Err(Error::Malformed("range beyond the end of the file"));
+        }
+        Ok(BufReader::with_capacity(BUFFER, Sequential::new(&*self.source, offset)))
     }
 
     pub(crate) fn source(&self) -> &Rc<dyn ReadAt> {

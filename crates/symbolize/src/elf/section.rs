@@ -47,11 +47,11 @@ impl Elf {
         if size > limit || section.size > limit {
             return Err(Error::OverBudget("compressed section"));
         }
-        let packed = self.read(section.offset + COMPRESSION_HEADER, packed_size)?;
+        let packed = self.sequential(section.offset + COMPRESSION_HEADER)?.take(packed_size);
         match kind {
-            elf::ELFCOMPRESS_ZLIB => inflate(flate2::read::ZlibDecoder::new(&packed[..]), size),
+            elf::ELFCOMPRESS_ZLIB => inflate(flate2::read::ZlibDecoder::new(packed), size),
             elf::ELFCOMPRESS_ZSTD => {
-                let mut decoder = zstd::stream::read::Decoder::with_buffer(&packed[..])?;
+                let mut decoder = zstd::stream::read::Decoder::new(packed)?;
                 decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
                 inflate(decoder, size)
             }
@@ -61,12 +61,12 @@ impl Elf {
     }
 }
 
-/// Reads exactly the `size` bytes the header promised; less or more is malformed. The buffer grows
-/// with what arrives, so a false size costs nothing.
-fn inflate(reader: impl Read, size: u64) -> Result<Vec<u8>> {
-    let mut out = Vec::new();
-    reader.take(size + 1).read_to_end(&mut out)?;
-    if out.len() as u64 != size {
+/// Reads exactly the `size` bytes the header promised; less or more is malformed. Pages of the buffer
+/// are taken when they are written, so a false size costs nothing.
+fn inflate(mut reader: impl Read, size: u64) -> Result<Vec<u8>> {
+    let mut out = vec![0; size as usize];
+    reader.read_exact(&mut out)?;
+    if reader.read(&mut [0])? != 0 {
         return Err(Error::Malformed("compressed section size"));
     }
     Ok(out)
