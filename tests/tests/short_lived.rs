@@ -84,8 +84,8 @@ fn assert_whole(observed: &Observed, fewest: u64) {
 fn processes_that_live_30_ms_are_seen_with_all_their_time() {
     let sampled = brief().samples() as f64 / f64::from(HZ);
     let burned = f64::from(LIVES) * LIFE;
-    // They burn their 30 ms and are loaded and taken down besides.
-    assert!((0.9..1.6).contains(&(sampled / burned)), "{sampled:.3} s sampled of {burned:.3} s");
+    // They burn their 30 ms and are loaded and taken down besides. So few samples vary by chance.
+    assert!((0.8..1.7).contains(&(sampled / burned)), "{sampled:.3} s sampled of {burned:.3} s");
 }
 
 #[test]
