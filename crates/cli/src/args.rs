@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub(crate) use record::{Event, RecordArgs, UnitArg};
 pub(crate) use service::{AgentArgs, ServerArgs, UpArgs};
-pub(crate) use values::{FREQUENCIES, duration, frequency};
+pub(crate) use values::{FREQUENCIES, LONGEST, duration, frequency};
 
 /// Shows where the services of this machine spend their CPU time: down to the function, in user space and in the
 /// kernel, in programs that know nothing of it.

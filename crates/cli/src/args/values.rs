@@ -17,13 +17,22 @@ pub(crate) fn pid() -> impl TypedValueParser<Value = u32> {
     RangedI64ValueParser::<u32>::new().range(PIDS)
 }
 
+/// No time is longer: in nanoseconds it fits into 64 bits, together with any uptime.
+pub(crate) const LONGEST: Duration = Duration::from_hours(10 * 365 * 24);
+
 /// A time with its unit, such as `10s`, `500ms`, `1h30m` or `7d`.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(format!("the unit is missing: `{text}s` are seconds, `{text}m` minutes"));
     }
     let duration = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    if duration.is_zero() { Err("it must be longer than nothing".into()) } else { Ok(duration) }
+    if duration.is_zero() {
+        Err("it must be longer than nothing".into())
+    } else if duration > LONGEST {
+        Err("it must be 10 years at most".into())
+    } else {
+        Ok(duration)
+    }
 }
 
 #[cfg(test)]
@@ -38,6 +47,7 @@ mod tests {
             ("1h30m", Some(5_400_000)),
             ("7d", Some(604_800_000)),
             ("10", None),
+            ("500y", None),
             ("0s", None),
             ("", None),
             ("-1s", None),

@@ -22,9 +22,15 @@ const KEYS: &str = "q quit  s sort  p pause  up/down scroll";
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(super) struct Screen {
+pub(super) struct Screen(Shown);
+
+/// What the screen shows.
+#[derive(Debug, Default)]
+struct Shown {
     view: View,
     picture: Option<Picture>,
+    /// Since the start.
+    lost_samples: u64,
 }
 
 /// One line and whether it stands out.
@@ -33,15 +39,17 @@ type Line = (String, bool);
 impl Screen {
     pub(super) fn open() -> io::Result<Self> {
         terminal::enable_raw_mode()?;
-        let screen = Self { view: View::default(), picture: None };
+        let screen = Self(Shown::default());
         execute!(io::stdout(), terminal::EnterAlternateScreen, cursor::Hide)?;
         screen.draw()?;
         Ok(screen)
     }
 
-    pub(super) fn show(&mut self, picture: Picture) -> io::Result<()> {
-        if !self.view.is_paused {
-            self.picture = Some(picture);
+    /// `lost_samples`: since the start.
+    pub(super) fn show(&mut self, picture: Picture, lost_samples: u64) -> io::Result<()> {
+        self.0.lost_samples = lost_samples;
+        if !self.0.view.is_paused {
+            self.0.picture = Some(picture);
         }
         self.draw()
     }
@@ -51,7 +59,7 @@ impl Screen {
         let mut next = Next::Wait;
         while event::poll(Duration::ZERO)? {
             let pressed = match event::read()? {
-                Event::Key(key) if key.kind != KeyEventKind::Release => self.view.press(key),
+                Event::Key(key) if key.kind != KeyEventKind::Release => self.0.view.press(key),
                 Event::Resize(..) => Next::Redraw,
                 _ => Next::Wait,
             };
@@ -68,11 +76,15 @@ impl Screen {
     }
 
     fn draw(&self) -> io::Result<()> {
-        let (width, height) = terminal::size()?;
+        // A terminal that does not know its size says 0.
+        let (width, height) = match terminal::size()? {
+            (0, _) | (_, 0) => (80, 24),
+            size => size,
+        };
         let mut out = io::stdout().lock();
-        for (row, (line, stands_out)) in
-            lines(self.picture.as_ref(), self.view, height.into()).into_iter().enumerate()
-        {
+        let lines = self.0.lines(height.into());
+        let count = lines.len() as u16;
+        for (row, (line, stands_out)) in lines.into_iter().enumerate() {
             queue!(out, cursor::MoveTo(0, row as u16), terminal::Clear(ClearType::CurrentLine))?;
             if stands_out {
                 queue!(out, SetAttribute(Attribute::Reverse))?;
@@ -80,8 +92,39 @@ impl Screen {
             let text: String = line.chars().take(width.into()).collect();
             queue!(out, Print(text), SetAttribute(Attribute::Reset))?;
         }
-        queue!(out, terminal::Clear(ClearType::FromCursorDown))?;
+        if count < height {
+            queue!(out, cursor::MoveTo(0, count), terminal::Clear(ClearType::FromCursorDown))?;
+        }
         out.flush()
+    }
+}
+
+impl Shown {
+    /// The lines of a screen of `height` rows: a third of it for services, the rest for functions.
+    fn lines(&self, height: usize) -> Vec<Line> {
+        let Some(picture) = &self.picture else {
+            return vec![("infrared top: the first samples are on their way".into(), false)];
+        };
+        let mut picture = picture.clone();
+        self.view.order.sort(&mut picture);
+        let paused = if self.view.is_paused { "  [paused]" } else { "" };
+        let lost = match self.lost_samples {
+            0 => String::new(),
+            lost => format!("  [{lost} samples lost: this machine is too busy to name them]"),
+        };
+        let (cpu, samples, order) = (picture.cpu, picture.samples, self.view.order.name());
+        let mut lines = vec![
+            (format!("{cpu:.2} CPUs busy, {samples} samples, by {order}{paused}{lost}"), false),
+            (KEYS.to_owned(), false),
+            (SERVICE_HEAD.to_owned(), true),
+        ];
+        let services = (height / 3).max(3).min(picture.services.len());
+        lines.extend(picture.services.iter().take(services).map(|row| (row.to_text(), false)));
+        lines.push((FUNCTION_HEAD.to_owned(), true));
+        let scroll = self.view.scroll.min(picture.functions.len().saturating_sub(1));
+        lines.extend(picture.functions.iter().skip(scroll).map(|row| (row.to_text(), false)));
+        lines.truncate(height);
+        lines
     }
 }
 
@@ -91,29 +134,6 @@ impl Drop for Screen {
         drop(execute!(io::stdout(), terminal::LeaveAlternateScreen, cursor::Show));
         drop(terminal::disable_raw_mode());
     }
-}
-
-/// The lines of a screen of `height` rows: a third of it for services, the rest for functions. Pure.
-fn lines(picture: Option<&Picture>, view: View, height: usize) -> Vec<Line> {
-    let Some(picture) = picture else {
-        return vec![("infrared top: the first samples are on their way".into(), false)];
-    };
-    let mut picture = picture.clone();
-    view.order.sort(&mut picture);
-    let paused = if view.is_paused { "  [paused]" } else { "" };
-    let (cpu, samples, order) = (picture.cpu, picture.samples, view.order.name());
-    let mut lines = vec![
-        (format!("{cpu:.2} CPUs busy, {samples} samples, by {order}{paused}"), false),
-        (KEYS.to_owned(), false),
-        (SERVICE_HEAD.to_owned(), true),
-    ];
-    let services = (height / 3).max(3).min(picture.services.len());
-    lines.extend(picture.services.iter().take(services).map(|row| (row.to_text(), false)));
-    lines.push((FUNCTION_HEAD.to_owned(), true));
-    let scroll = view.scroll.min(picture.functions.len().saturating_sub(1));
-    lines.extend(picture.functions.iter().skip(scroll).map(|row| (row.to_text(), false)));
-    lines.truncate(height);
-    lines
 }
 
 #[cfg(test)]
@@ -145,7 +165,8 @@ mod tests {
     #[test]
     fn a_screen_is_filled_and_not_exceeded() {
         for height in [1, 5, 24, 60] {
-            let lines = lines(Some(&picture()), View::default(), height);
+            let shown = Shown { picture: Some(picture()), ..Shown::default() };
+            let lines = shown.lines(height);
             assert_eq!(lines.len(), height.min(4 + 50 + height / 3), "{height}");
         }
     }
@@ -153,7 +174,9 @@ mod tests {
     #[test]
     fn scrolling_stops_at_the_last_function() {
         let view = View { scroll: 1000, ..View::default() };
-        let lines = lines(Some(&picture()), view, 24);
+        let shown = Shown { view, picture: Some(picture()), lost_samples: 7 };
+        let lines = shown.lines(24);
+        assert!(lines[0].0.contains("7 samples lost"), "{lines:?}");
         assert!(lines.last().unwrap().0.contains("f49"), "{lines:?}");
     }
 }
