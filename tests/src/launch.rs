@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, ensure};
 use tempfile::TempDir;
 
 use crate::{Target, built, scratch_dir};
@@ -52,11 +52,11 @@ impl Actor {
                 command
             }
             Launch::Deleted | Launch::Replaced => {
-                copy(&original, &file)?;
+                copy_program(&original, &file)?;
                 Command::new(&file)
             }
             Launch::Chroot => {
-                copy(&original, &file)?;
+                copy_program(&original, &file)?;
                 let mut command = with_argument(Path::new("chroot"), dir.path());
                 command.arg(format!("/{program}"));
                 command
@@ -70,7 +70,7 @@ impl Actor {
             Launch::Deleted => std::fs::remove_file(&file)?,
             Launch::Replaced => {
                 let other = dir.path().join("other");
-                copy(&built("impostor")?, &other)?;
+                copy_program(&built("impostor")?, &other)?;
                 std::fs::rename(&other, &file)?;
             }
             _ => {}
@@ -90,15 +90,19 @@ fn in_mount_namespace(dir: &Path, program: &str, original: &Path) -> Result<Comm
     let [hidden, seen]: [PathBuf; 2] = ["hidden", "seen"].map(|name| dir.join(name));
     std::fs::create_dir(&hidden)?;
     std::fs::create_dir(&seen)?;
-    copy(original, &hidden.join(program))?;
-    copy(&built("impostor")?, &seen.join(program))?;
+    copy_program(original, &hidden.join(program))?;
+    copy_program(&built("impostor")?, &seen.join(program))?;
     let script = r#"mount --bind "$1" "$2" && exec "$2/$3""#;
     let mut command = Command::new("unshare");
     command.args(["-m", "sh", "-c", script, "sh"]).arg(&hidden).arg(&seen).arg(program);
     Ok(command)
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    std::fs::copy(from, to).with_context(|| format!("cannot copy to {}", to.display()))?;
+/// Copies a program so that it can be executed at once.
+pub fn copy_program(from: &Path, to: &Path) -> Result<()> {
+    // By another process: a file that this one writes stays open in the children that other threads fork meanwhile,
+    // and a program that is open for writing is "busy".
+    let status = Command::new("cp").args([from, to]).status()?;
+    ensure!(status.success(), "cannot copy to {}", to.display());
     Ok(())
 }

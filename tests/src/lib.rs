@@ -24,7 +24,7 @@ pub use chain::{Ring, chain_error};
 pub use cpu_time::process_cpu_ns;
 pub use folded::{Folded, FoldedError, Frame, Stack};
 pub use interval::{Interval, binomial_interval};
-pub use launch::{Actor, Launch};
+pub use launch::{Actor, Launch, copy_program};
 pub use machine::{Machine, infrared_binary};
 pub use observed::Observed;
 pub use programs::{Program, built, programs};

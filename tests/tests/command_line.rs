@@ -4,7 +4,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Output, Stdio};
 
 use anyhow::{Context, Result};
-use e2e::{Folded, Machine, Observed, built, infrared_binary, scratch_dir};
+use e2e::{Folded, Machine, Observed, built, copy_program, infrared_binary, scratch_dir};
 
 /// Debian's `nobody`.
 const NOBODY: u32 = 65534;
@@ -57,8 +57,8 @@ fn an_output_that_cannot_be_written_is_refused() {
 fn without_privileges_it_says_which_are_missing_and_how_to_grant_them() {
     let dir = scratch_dir().expect("a scratch directory");
     let copy = dir.path().join("infrared");
-    std::fs::copy(infrared_binary().expect("the binary is built"), &copy)
-        .expect("it can be copied");
+    let binary = infrared_binary().expect("the binary is built");
+    copy_program(&binary, &copy).expect("it can be copied");
     let mut command = Command::new(copy);
     command.uid(NOBODY).gid(NOBODY).args(["record", "-d", "1s", "--format", "folded", "-o", "-"]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

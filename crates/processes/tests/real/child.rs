@@ -60,11 +60,17 @@ pub(crate) fn cat_path() -> PathBuf {
     cat.dir.executable().unwrap().unwrap().path
 }
 
+/// Copies a program so that it can be executed at once. By another process: a file that this one writes stays open
+/// in the children that other tests fork meanwhile, and a program that is open for writing is "busy".
+pub(crate) fn copy_file(from: &Path, to: &Path) {
+    assert!(Command::new("cp").args([from, to]).status().unwrap().success());
+}
+
 /// A directory with a copy of `cat` as `name`.
 pub(crate) fn copy_of_cat(name: &str) -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let copy = directory.path().join(name);
-    std::fs::copy(cat_path(), &copy).unwrap();
+    copy_file(&cat_path(), &copy);
     (directory, copy)
 }
 
@@ -75,7 +81,7 @@ pub(crate) fn root_for_cat() -> (tempfile::TempDir, PathBuf) {
     let add = |path: &Path, from: &Path| {
         let target = root.path().join(path.strip_prefix("/").unwrap());
         std::fs::create_dir_all(target.parent().unwrap()).unwrap();
-        std::fs::copy(from, target).unwrap();
+        copy_file(from, &target);
     };
     for mapping in cat.files() {
         let path = mapping.path().unwrap();

@@ -10,7 +10,7 @@ use infrared_processes::{Pid, ProcFs, Process};
 use rustix::fs::MemfdFlags;
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 
-use crate::child::{Cat, cat_path, copy_of_cat, root_for_cat};
+use crate::child::{Cat, cat_path, copy_file, copy_of_cat, root_for_cat};
 
 /// Takes from this thread the right to follow `map_files`, so that paths must do.
 fn without_map_files() {
@@ -61,7 +61,7 @@ fn a_program_that_was_replaced_is_not_mistaken_for_its_successor() {
     let cat = Cat::start(&mut Command::new(&copy));
     let before = cat.mapping("/upgraded");
     let successor = directory.path().join("new");
-    std::fs::copy("/bin/sh", &successor).unwrap();
+    copy_file(Path::new("/bin/sh"), &successor);
     std::fs::rename(&successor, &copy).unwrap();
     assert_is_cat(&open(&cat.dir, &before).unwrap(), Origin::MapFiles);
     without_map_files();
@@ -76,7 +76,7 @@ fn a_copy_of_the_same_code_is_as_good_as_the_file() {
     let cat = Cat::start(&mut Command::new(&copy));
     let before = cat.mapping("/copied");
     let successor = directory.path().join("new");
-    std::fs::copy(cat_path(), &successor).unwrap();
+    copy_file(&cat_path(), &successor);
     std::fs::rename(&successor, &copy).unwrap();
     without_map_files();
     // as on overlayfs and btrfs: another device and inode, the same bytes
@@ -171,7 +171,7 @@ fn the_files_of_a_process_that_ended_are_reached_while_they_are_there() {
     assert_is_cat(&open_of_gone(&mapping, None).unwrap(), Origin::Path);
 
     let successor = directory.path().join("new");
-    std::fs::copy(cat_path(), &successor).unwrap();
+    copy_file(&cat_path(), &successor);
     std::fs::rename(&successor, &copy).unwrap();
     let build_id = headers_of(&cat_path()).build_id.unwrap();
     let other = headers_of(Path::new("/bin/sh")).build_id.unwrap();
