@@ -261,7 +261,6 @@ fn configure(
     name: &'static str,
 ) -> Result<(), KernelError> {
     let constants = ir_config {
-        period_ns: 1_000_000_000 / config.frequency_hz.max(1),
         filter: match config.filter {
             Filter::Everything => IR_FILTER_NONE,
             Filter::Pids => IR_FILTER_PIDS,

@@ -10,13 +10,12 @@ enum ir_filter {
 
 /* Constant while loaded: the verifier drops what is switched off. */
 struct ir_config {
-	unsigned long long period_ns;	/* of the sampling timer */
 	unsigned int filter;		/* enum ir_filter */
 	unsigned int max_deferred;	/* stack copies that one CPU may send in a second */
 	unsigned int self_pid;		/* the profiler's own process */
 	unsigned int exclude_self;	/* 1: leave self_pid out */
 };
-_Static_assert(sizeof(struct ir_config) == 24, "the configuration is 24 bytes");
+_Static_assert(sizeof(struct ir_config) == 16, "the configuration is 16 bytes");
 
 /* Changes while running. */
 struct ir_live {

@@ -20,7 +20,7 @@ struct ir_mapping {
 	unsigned long long end;		/* runtime address, exclusive */
 	unsigned long long bias;	/* runtime address - stated address, modulo 2^64 */
 	unsigned int image;		/* image id, or enum ir_image */
-	unsigned int id;		/* names the mapping in user space, also where there is no image */
+	unsigned int reserved;
 };
 _Static_assert(sizeof(struct ir_mapping) == 32, "a mapping is 32 bytes");
 

@@ -45,7 +45,7 @@ enum ir_frame_flags {
 	IR_FRAME_LOW_CONFIDENCE = 2,	/* found by frame pointers in code without a table */
 };
 
-/* A user frame. Stated address and image where an image is known, else runtime address and mapping id. */
+/* A user frame. Stated address and image where an image is known, else the runtime address. */
 struct ir_frame {
 	unsigned long long address;
 	unsigned int image;		/* image id or enum ir_image */

@@ -80,7 +80,7 @@ impl Default for Case {
 impl Case {
     pub(crate) fn environment(&self) -> Environment {
         let mapping =
-            |start, image| ir_mapping { start, end: start + 0x2_0000, bias: 0, image, id: 0 };
+            |start, image| ir_mapping { start, end: start + 0x2_0000, bias: 0, image, reserved: 0 };
         let mappings = vec![
             mapping(CODE, IR_IMAGE_FIRST),
             mapping(ANONYMOUS, IR_IMAGE_NONE),

@@ -50,10 +50,10 @@ impl Images {
         Some(id)
     }
 
-    fn kernel_mapping(&mut self, mapping: &Mapping, id: u32, read: ReadMemory<'_>) -> ir_mapping {
+    fn kernel_mapping(&mut self, mapping: &Mapping, read: ReadMemory<'_>) -> ir_mapping {
         let (start, end) = (mapping.start, mapping.end);
         let Some(image) = self.id(mapping, read) else {
-            return ir_mapping { start, end, bias: 0, image: IR_IMAGE_NONE, id };
+            return ir_mapping { start, end, bias: 0, image: IR_IMAGE_NONE, reserved: 0 };
         };
         let segments = &self.images[(image - IR_IMAGE_FIRST) as usize].segments;
         let (offset, _, svma) = segments
@@ -64,7 +64,7 @@ impl Images {
             .expect("a mapping shows a segment");
         // bias = runtime address - stated address
         let stated = svma.wrapping_add(mapping.offset).wrapping_sub(*offset);
-        ir_mapping { start, end, bias: start.wrapping_sub(stated), image, id }
+        ir_mapping { start, end, bias: start.wrapping_sub(stated), image, reserved: 0 }
     }
 
     /// The executable mappings of a process, as the kernel side shall see them. `read` reads the process's memory.
@@ -74,7 +74,7 @@ impl Images {
         read: ReadMemory<'_>,
     ) -> Vec<ir_mapping> {
         let executable = mappings.iter().filter(|m| m.executable && m.path != "[vsyscall]");
-        (0..).zip(executable).map(|(id, m)| self.kernel_mapping(m, id, read)).collect()
+        executable.map(|m| self.kernel_mapping(m, read)).collect()
     }
 
     /// (id, table) of the images that `mappings` show, each once.

@@ -99,7 +99,13 @@ impl MappingSet {
                     ImageRef::Known { image, bias: Some(bias) } => (number(image), bias),
                     ImageRef::Unresolved | ImageRef::Known { .. } => (IR_IMAGE_PENDING, 0),
                 };
-                ir_mapping { start: code.mapping.start, end: code.mapping.end, bias, image, id: 0 }
+                ir_mapping {
+                    start: code.mapping.start,
+                    end: code.mapping.end,
+                    bias,
+                    image,
+                    reserved: 0,
+                }
             })
             .collect()
     }
