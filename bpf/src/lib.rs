@@ -9,6 +9,7 @@
 )]
 
 mod arena;
+mod clock;
 mod error;
 mod extents;
 pub mod features;
@@ -22,6 +23,7 @@ mod sideband;
 mod stats;
 mod tables;
 
+pub use clock::monotonic_ns;
 pub use error::KernelError;
 pub use host_unwinder::{CopiedStack, HostUnwinder, Unwound};
 pub use infrared_abi as abi;

@@ -10,6 +10,7 @@ use std::os::fd::BorrowedFd;
 use perf_event_open_sys::bindings;
 
 use crate::{
+    clock::monotonic_ns,
     error::KernelError,
     perf::{PerfRing, open_on_cpu},
 };
@@ -86,9 +87,4 @@ fn attributes() -> bindings::perf_event_attr {
     attr.set_watermark(1);
     attr.__bindgen_anon_2.wakeup_watermark = WAKE_BYTES;
     attr
-}
-
-fn monotonic_ns() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }

@@ -12,6 +12,7 @@ use std::{
 
 use infrared_bpf::{
     DeferredSample, HostUnwinder, Kernel, KernelError, Record, UserStack, abi, abi::ir_sample,
+    monotonic_ns,
 };
 use infrared_processes::ProcFs;
 
@@ -98,13 +99,15 @@ impl Driver {
             self.close_window_if_due(&mut state)?;
         }
         self.kernel.pause()?;
+        // What follows takes time, but no samples.
+        let end_ns = monotonic_ns();
         self.turn(&mut state);
         while !state.early.is_empty() {
             std::thread::sleep(BUSY_TICK);
             self.turn(&mut state);
         }
         self.finish_deferred(&mut state);
-        self.close_window(&mut state)
+        self.close_window(&mut state, end_ns)
     }
 
     fn patience(&self, state: &State) -> Duration {
@@ -356,15 +359,15 @@ impl Driver {
         let length = self.pace.window(state.window_index).as_nanos() as u64;
         let is_due = monotonic_ns() >= state.window.start_ns() + length;
         if is_due || state.samples_in_window >= MAX_WINDOW_SAMPLES {
-            self.close_window(state)?;
+            self.close_window(state, monotonic_ns())?;
         }
         Ok(())
     }
 
-    fn close_window(&mut self, state: &mut State) -> Result<(), KernelError> {
+    fn close_window(&mut self, state: &mut State, end_ns: u64) -> Result<(), KernelError> {
         self.kernel.next_window()?;
         self.keep_house(state);
-        let mut closed = state.window.close(monotonic_ns(), self.kernel.stats());
+        let mut closed = state.window.close(end_ns, self.kernel.stats());
         closed.images = ImageSnapshot::take(&self.images, &closed);
         state.window_index += 1;
         let samples = std::mem::take(&mut state.samples_in_window) as u64;
@@ -389,9 +392,3 @@ impl Driver {
 
 /// The hash of a stack of which nothing is known.
 const GONE_HASH: u64 = 0x676f_6e65;
-
-/// Now, on the clock of samples and process events.
-pub(crate) fn monotonic_ns() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
-}
