@@ -26,6 +26,8 @@ use crate::{
 
 /// Perf maps that are kept: one a process with a JIT.
 const MAX_PERF_MAPS: usize = 32;
+/// Bytes of all perf maps together; what was used longest ago goes first.
+const MAX_PERF_MAP_BYTES: usize = 32 << 20;
 
 /// Names frames; keeps what it has learnt between windows.
 pub(crate) struct FrameNamer {
@@ -125,6 +127,11 @@ impl FrameNamer {
         let read = map.refresh(&root, inside).or_else(|_| map.refresh(Path::new("/"), pid));
         if let Err(error) = read {
             tracing::trace!(pid, %error, "no perf map");
+        }
+        while self.perf_maps.iter().map(|(_, map)| map.size()).sum::<usize>() > MAX_PERF_MAP_BYTES
+            && self.perf_maps.len() > 1
+        {
+            self.perf_maps.pop_lru();
         }
     }
 
