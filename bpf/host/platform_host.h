@@ -17,9 +17,10 @@ struct ir_host {
 	bool (*rule)(void *context, u32 index, struct ir_rule *rule);
 	/* IR_MAPPING_SLAB_SIZE entries; walk->process says which are the process's. */
 	const struct ir_mapping *mappings;
-	/* Working memory of the two lookups above. */
+	/* Working memory of the lookups. */
 	struct ir_page current_page;
 	struct ir_rule current_rule;
+	struct ir_known_rule known_rule;
 };
 
 /* Whose surroundings the calling thread unwinds in. */
@@ -45,6 +46,15 @@ IR_INLINE struct ir_page *ir_page_find(const struct ir_walk *walk, const struct 
 	struct ir_host *host = ir_current_host;
 
 	return host->page(host->context, key, &host->current_page) ? &host->current_page : 0;
+}
+
+/* On the host every rule is looked up. */
+IR_INLINE struct ir_known_rule *ir_known_rule_slot(struct ir_walk *walk, u64 hash)
+{
+	struct ir_known_rule *slot = &ir_current_host->known_rule;
+
+	slot->image = IR_IMAGE_NONE;
+	return slot;
 }
 
 IR_INLINE const struct ir_rule *ir_rule_at(const struct ir_walk *walk, u32 index)

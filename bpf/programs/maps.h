@@ -107,6 +107,7 @@ struct {
 /* Working memory of one CPU. Larger than a per-CPU map's value may be, so an array with an entry a CPU. */
 struct ir_scratch {
 	struct ir_walk walk;
+	struct ir_known_rule known_rules[IR_KNOWN_RULES];
 	struct {
 		struct ir_kernel_stack head;
 		u64 addresses[IR_MAX_KERNEL_FRAMES + 1];

@@ -22,6 +22,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile struct ir_config ir_config SEC(".rodata.config");
 volatile struct ir_live ir_live SEC(".data.live") = { .window = 1 };
+/* Raised after a table has changed, and for each window, so that pages in use are marked in each. */
+volatile u32 ir_tables_epoch SEC(".data.epoch") = 1;
 
 /* Data waiting in the ring buffer that is worth waking user space for. */
 #define IR_WAKE_BYTES (256 * 1024)
@@ -120,6 +122,7 @@ IR_INLINE void walk_begin(struct ir_walk *walk)
 	walk->defer = 0;
 	walk->count = 0;
 	walk->window = ir_live.window;
+	walk->epoch = ir_tables_epoch;
 	walk->mapping.start = 0;
 	walk->mapping.end = 0;
 	walk->hash = 0x75736572;

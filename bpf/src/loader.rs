@@ -104,6 +104,7 @@ impl Kernel {
             map("ir_row_slabs")?,
             map("ir_pages")?,
             map("ir_rules")?,
+            map(".data.epoch")?,
             config.table_budget_bytes,
         );
         let processes = ProcessMaps::new(
@@ -177,6 +178,7 @@ impl Kernel {
     pub fn next_window(&mut self) -> Result<u32, KernelError> {
         self.window = self.window.wrapping_add(1).max(1);
         self.write_live()?;
+        self.tables.forget_known_rules();
         Ok(self.window)
     }
 

@@ -57,6 +57,22 @@ pub struct TableUsage {
     pub evicted_images: u64,
 }
 
+/// Names a state of the tables: a CPU uses the rules that it keeps at hand within one epoch only.
+#[derive(Debug)]
+struct Epoch {
+    map: MapHandle,
+    number: u32,
+}
+
+impl Epoch {
+    fn advance(&mut self) {
+        self.number = self.number.wrapping_add(1);
+        if let Err(error) = put(&self.map, ".data.epoch", &0u32, &self.number) {
+            tracing::warn!(%error, "the kernel may use rules of tables that are gone");
+        }
+    }
+}
+
 #[derive(Debug)]
 struct LoadedImage {
     pages: Vec<(u32, Extent)>,
@@ -69,6 +85,7 @@ pub struct UnwindTables {
     rows: Arena<ir_row>,
     pages: MapHandle,
     rules: MapHandle,
+    epoch: Epoch,
     rule_ids: HashMap<ir_rule, u16>,
     rule_list: Vec<ir_rule>,
     images: HashMap<u32, LoadedImage>,
@@ -84,6 +101,7 @@ impl UnwindTables {
         slabs: MapHandle,
         pages: MapHandle,
         rules: MapHandle,
+        epoch: MapHandle,
         budget_bytes: usize,
     ) -> Self {
         let slab_bytes = IR_SLAB_ROWS as usize * size_of::<ir_row>();
@@ -93,6 +111,7 @@ impl UnwindTables {
             rows: Arena::new(kind, slabs),
             pages,
             rules,
+            epoch: Epoch { map: epoch, number: 1 },
             rule_ids: HashMap::new(),
             rule_list: Vec::new(),
             images: HashMap::new(),
@@ -205,6 +224,12 @@ impl UnwindTables {
             }
             self.rows.release(extent);
         }
+        self.forget_known_rules();
+    }
+
+    /// Makes the kernel look every rule up anew, and so mark the pages that are in use.
+    pub(crate) fn forget_known_rules(&mut self) {
+        self.epoch.advance();
     }
 
     /// Evicts the image whose most recent look-up is the oldest; `None` if nothing is loaded.

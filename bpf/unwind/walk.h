@@ -23,6 +23,18 @@ typedef long long s64;
 #define IR_REGISTERS  16
 #define IR_NEAR_WORDS 8
 
+/* Rules that one CPU keeps at hand: 128 KiB. A power of two. */
+#define IR_KNOWN_RULES 4096
+
+/* The rule at a stated address of an image, as the tables of an epoch have it. */
+struct ir_known_rule {
+	u64 address;
+	u32 image;
+	u32 epoch;
+	struct ir_rule rule;
+};
+_Static_assert(sizeof(struct ir_known_rule) == 32, "two known rules share a cache line");
+
 struct ir_walk {
 	struct ir_registers registers;
 	u32 valid;		/* bit r: the general register r is known in this frame */
@@ -33,6 +45,7 @@ struct ir_walk {
 	u32 defer;		/* 1: user space could unwind this once it has read the process or image */
 	u32 count;
 	u32 window;		/* marks pages as used */
+	u32 epoch;		/* of the tables: rules known from another are not used */
 	struct ir_process process;
 	struct ir_mapping mapping;	/* of the last frame: the next one is mostly in it too */
 	u64 hash;

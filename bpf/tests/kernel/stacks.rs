@@ -4,7 +4,8 @@ use infrared_bpf::{
     CopiedStack, DeferredSample, HostUnwinder, KernelConfig, MappingBlock, UserStack,
     abi::{
         IR_PROCESS_COMPAT, IR_PROCESS_KNOWN, IR_SAMPLE_IN_KERNEL, IR_SAMPLE_IN_SYSCALL,
-        IR_STOP_COMPAT, IR_STOP_COMPLETE, IR_STOP_NOT_READY, IR_STOP_STACK_COPY_LIMIT,
+        IR_STOP_COMPAT, IR_STOP_COMPLETE, IR_STOP_NO_TABLE, IR_STOP_NOT_READY,
+        IR_STOP_STACK_COPY_LIMIT,
     },
 };
 
@@ -94,6 +95,26 @@ fn kernel_and_user_space_unwind_alike() {
 /// Bytes of the copy up to two words above the stack pointer.
 fn copied_part(copy: &DeferredSample) -> usize {
     (copy.registers.general[7] - copy.stack_address) as usize + 16
+}
+
+#[test]
+fn rules_of_a_table_that_is_gone_are_not_used() {
+    let (mut session, mut subject) = Session::with_subject(&config());
+    let mut images = Images::default();
+    let block = session.load_tables(&mut images, &subject);
+    session.kernel.processes.publish(subject.pid(), &block).unwrap();
+    subject.tell("spin");
+    meanwhile();
+    let before = session.take().stacks;
+    assert!(before.iter().any(|stack| stack.stop_reason == IR_STOP_COMPLETE));
+    session.kernel.tables.remove(block.mappings[0].image);
+    drop(session.take());
+    meanwhile();
+    let after = session.take();
+    let reasons: Vec<_> = after.stacks.iter().map(|stack| stack.stop_reason).collect();
+    assert_eq!(reasons, [IR_STOP_NO_TABLE], "the subject's own code has no table any more");
+    let gone = after.stacks[0].hash;
+    assert!(after.samples.len() > 50 && after.samples.iter().all(|s| s.user_stack == gone));
 }
 
 #[test]

@@ -119,7 +119,6 @@ static void make_mappings(struct environment *environment)
 		mapping->end = below(32) ? mapping->start + 0x30000 : any();
 		mapping->bias = below(32) ? mapping->start : any();
 		mapping->image = below(16) ? (u32)(IR_IMAGE_FIRST + below(IMAGES)) : (u32)below(IR_IMAGE_FIRST);
-		mapping->id = i;
 	}
 	environment->process.state = IR_PROCESS_KNOWN;
 	environment->process.slab = (u32)any();
