@@ -83,12 +83,17 @@ struct {
 	__type(value, u32);
 } ir_filter_cgroups SEC(".maps");
 
-/* Stacks already sent, with the window in which they were. */
+#define IR_SENT_STACKS 65536
+
+/*
+ * Stacks already sent: where a stack's hash leads, the hash and the window of the last one sent, mixed. A stack that
+ * another one has displaced is sent again, which user space is prepared for.
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 32768);
-	__type(key, u64);
-	__type(value, u32);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, IR_SENT_STACKS);
+	__type(key, u32);
+	__type(value, u64);
 } ir_sent_stacks SEC(".maps");
 
 /* (sized) Records for user space. */
@@ -113,14 +118,9 @@ struct ir_scratch {
 		u64 addresses[IR_MAX_KERNEL_FRAMES + 1];
 	} kernel;
 	struct {
-		struct ir_stack head;
-		struct ir_frame frames[IR_MAX_USER_FRAMES];
-	} user;
-	struct {
 		struct ir_deferred head;
 		unsigned char stack[IR_STACK_COPY_MAX];
 	} deferred;
-	u64 last_time_ns;
 	u64 defer_second;
 	u64 defer_count;
 };

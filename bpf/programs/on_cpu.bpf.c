@@ -22,8 +22,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile struct ir_config ir_config SEC(".rodata.config");
 volatile struct ir_live ir_live SEC(".data.live") = { .window = 1 };
-/* Raised after a table has changed, and for each window, so that pages in use are marked in each. */
-volatile u32 ir_tables_epoch SEC(".data.epoch") = 1;
 
 /* Data waiting in the ring buffer that is worth waking user space for. */
 #define IR_WAKE_BYTES (256 * 1024)
@@ -54,21 +52,19 @@ IR_INLINE bool passes_filter(u32 pid)
 	return true;
 }
 
-/* true if the stack with this hash was sent in this window; notes it if not. */
-IR_INLINE bool already_sent(u64 hash)
+/* Sends a stack unless it was sent in this window. */
+IR_INLINE void send_stack_once(void *record, u64 size, u64 hash)
 {
-	u32 window = ir_live.window, *seen = bpf_map_lookup_elem(&ir_sent_stacks, &hash);
+	u32 slot = (hash >> 32) & (IR_SENT_STACKS - 1);
+	u64 mark = ir_hash_mix(hash, ir_live.window), *sent = bpf_map_lookup_elem(&ir_sent_stacks, &slot);
 
-	if (seen && *seen == window)
-		return true;
-	return false;
-}
-
-IR_INLINE void note_sent(u64 hash)
-{
-	u32 window = ir_live.window;
-
-	bpf_map_update_elem(&ir_sent_stacks, &hash, &window, BPF_ANY);
+	if (!sent || *sent == mark)
+		return;
+	if (!send(record, size, false)) {
+		ir_count(IR_STAT_LOST_STACK, 1);
+		return;
+	}
+	*sent = mark;
 	ir_count(IR_STAT_STACKS_SENT, 1);
 }
 
@@ -87,18 +83,12 @@ IR_INLINE u64 take_kernel_stack(struct bpf_perf_event_data *ctx, struct ir_scrat
 		hash = ir_hash_mix(hash, scratch->kernel.addresses[i]);
 	}
 	ir_count(IR_STAT_KERNEL_FRAMES, count);
-	if (already_sent(hash))
-		return hash;
 	scratch->kernel.head.type = IR_RECORD_KERNEL_STACK;
 	scratch->kernel.head.count = count;
 	scratch->kernel.head.hash = hash;
 	u64 size = sizeof(struct ir_kernel_stack) + (u64)(count & 127) * sizeof(u64);
 
-	if (!send(&scratch->kernel, size, false)) {
-		ir_count(IR_STAT_LOST_STACK, 1);
-		return hash;
-	}
-	note_sent(hash);
+	send_stack_once(&scratch->kernel, size, hash);
 	return hash;
 }
 
@@ -122,7 +112,7 @@ IR_INLINE void walk_begin(struct ir_walk *walk)
 	walk->defer = 0;
 	walk->count = 0;
 	walk->window = ir_live.window;
-	walk->epoch = ir_tables_epoch;
+	walk->epoch = ir_live.tables_epoch;
 	walk->mapping.start = 0;
 	walk->mapping.end = 0;
 	walk->hash = 0x75736572;
@@ -152,26 +142,18 @@ IR_INLINE u64 finish_user_stack(struct ir_scratch *scratch, u32 pid)
 		hash = ir_hash_mix(hash, pid);
 	ir_count(IR_STAT_USER_STACKS, 1);
 	ir_count(IR_STAT_USER_FRAMES, count);
-	if (already_sent(hash))
-		return hash;
 	if (count > IR_MAX_USER_FRAMES)
 		count = IR_MAX_USER_FRAMES;
-	scratch->user.head.type = IR_RECORD_STACK;
-	scratch->user.head.count = count;
-	scratch->user.head.hash = hash;
-	scratch->user.head.stop_reason = walk->stop;
-	scratch->user.head.pid = walk->anonymous ? pid : 0;
+	walk->head.type = IR_RECORD_STACK;
+	walk->head.count = count;
+	walk->head.hash = hash;
+	walk->head.stop_reason = walk->stop;
+	walk->head.pid = walk->anonymous ? pid : 0;
 	u64 size = (u64)count * sizeof(struct ir_frame);
 
-	/* The walk's frames become the record's. */
-	if (size > sizeof(scratch->user.frames))
-		size = sizeof(scratch->user.frames);
-	if (bpf_probe_read_kernel(scratch->user.frames, size, walk->frames) ||
-	    !send(&scratch->user, sizeof(struct ir_stack) + size, false)) {
-		ir_count(IR_STAT_LOST_STACK, 1);
-		return hash;
-	}
-	note_sent(hash);
+	if (size > sizeof(walk->frames))
+		size = sizeof(walk->frames);
+	send_stack_once(&walk->head, sizeof(struct ir_stack) + size, hash);
 	return hash;
 }
 
@@ -280,7 +262,6 @@ IR_INLINE void fill_sample(struct ir_sample *sample, u64 pid_tgid, struct task_s
 	__builtin_memset(sample, 0, sizeof(*sample));
 	sample->type = IR_RECORD_SAMPLE;
 	sample->time_ns = bpf_ktime_get_ns();
-	sample->cgroup_id = bpf_get_current_cgroup_id();
 	sample->start_time_ns = task->group_leader->start_boottime;
 	sample->pid = pid_tgid >> 32;
 	sample->tid = (u32)pid_tgid;

@@ -20,6 +20,7 @@ use crate::{arena::SlabView, processes::MappingBlock, records::UserStack, tables
 mod c {
     use infrared_abi::{
         ir_frame, ir_mapping, ir_page, ir_page_key, ir_process, ir_registers, ir_row, ir_rule,
+        ir_stack,
     };
 
     include!(concat!(env!("OUT_DIR"), "/host_unwinder.rs"));

@@ -14,6 +14,7 @@ mod error;
 mod extents;
 pub mod features;
 mod host_unwinder;
+mod live;
 mod loader;
 mod perf;
 mod processes;

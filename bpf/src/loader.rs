@@ -5,16 +5,15 @@ use std::{
     time::Duration,
 };
 
-use infrared_abi::{
-    IR_FILTER_CGROUPS, IR_FILTER_NONE, IR_FILTER_PIDS, bytes_of, ir_config, ir_live,
-};
+use infrared_abi::{IR_FILTER_CGROUPS, IR_FILTER_NONE, IR_FILTER_PIDS, bytes_of, ir_config};
 use libbpf_rs::{
-    Link, MapCore, MapFlags, MapHandle, Object, ObjectBuilder, OpenObject, ProgramMut, RingBuffer,
+    Link, MapCore, MapHandle, Object, ObjectBuilder, OpenObject, ProgramMut, RingBuffer,
     RingBufferBuilder,
 };
 
 use crate::{
     error::KernelError,
+    live::Live,
     processes::ProcessMaps,
     records::Record,
     sampling::{Sampler, SamplerReport},
@@ -79,9 +78,7 @@ pub struct Kernel {
     ring: RingBuffer<'static>,
     inbox: Rc<RefCell<Inbox>>,
     stats: MapHandle,
-    live: MapHandle,
-    window: u32,
-    is_paused: bool,
+    live: Rc<Live>,
 }
 
 #[derive(Debug, Default)]
@@ -100,11 +97,12 @@ impl Kernel {
         let on_cpu = load_on_cpu(config, cpus)?;
         let process_events = load_process_events(config, &on_cpu)?;
         let map = |name: &'static str| handle(&on_cpu, name);
+        let live = Rc::new(Live::new(map(".data.live")?));
         let tables = UnwindTables::new(
             map("ir_row_slabs")?,
             map("ir_pages")?,
             map("ir_rules")?,
-            map(".data.epoch")?,
+            Rc::clone(&live),
             config.table_budget_bytes,
         );
         let processes = ProcessMaps::new(
@@ -123,7 +121,7 @@ impl Kernel {
         // Process events first: what happens while the sampler starts is then known.
         let sideband = Sideband::open(&online(cpus))?;
         let sampler = Sampler::start(&sampling_program(&on_cpu)?, config.frequency_hz)?;
-        let (stats, live) = (map("ir_stats")?, map(".data.live")?);
+        let stats = map("ir_stats")?;
         Ok(Self {
             tables,
             processes,
@@ -136,8 +134,6 @@ impl Kernel {
             inbox,
             stats,
             live,
-            window: 1,
-            is_paused: false,
         })
     }
 
@@ -176,29 +172,17 @@ impl Kernel {
 
     /// Begins a new window: stacks are sent anew. Returns its number.
     pub fn next_window(&mut self) -> Result<u32, KernelError> {
-        self.window = self.window.wrapping_add(1).max(1);
-        self.write_live()?;
-        self.tables.forget_known_rules();
-        Ok(self.window)
+        self.live.next_window()
     }
 
     /// Stops taking samples; what is in the ring buffer stays.
     pub fn pause(&mut self) -> Result<(), KernelError> {
-        self.is_paused = true;
-        self.write_live()
+        self.live.pause(true)
     }
 
     /// Takes samples again after a pause.
     pub fn resume(&mut self) -> Result<(), KernelError> {
-        self.is_paused = false;
-        self.write_live()
-    }
-
-    fn write_live(&self) -> Result<(), KernelError> {
-        let live = ir_live { window: self.window, paused: u32::from(self.is_paused) };
-        self.live
-            .update(&0u32.to_ne_bytes(), bytes_of(&live), MapFlags::ANY)
-            .map_err(|source| KernelError::Map { action: "write", map: "live state", source })
+        self.live.pause(false)
     }
 
     /// Follows CPUs that came or went. Returns whether any did.

@@ -2,7 +2,7 @@
 //!
 //! Under a byte budget: what the kernel has not looked up for longest is evicted first.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, rc::Rc};
 
 use infrared_abi::{IR_MAX_RULES, IR_SLAB_ROWS, bytes_of, ir_page, ir_page_key, ir_row, ir_rule};
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
@@ -11,6 +11,7 @@ use crate::{
     arena::{Arena, SlabKind, SlabView, put},
     error::KernelError,
     extents::Extent,
+    live::Live,
 };
 
 /// The rows of one 64 KiB page: `rows[first..first + count]` of an [`ImageTable`].
@@ -57,22 +58,6 @@ pub struct TableUsage {
     pub evicted_images: u64,
 }
 
-/// Names a state of the tables: a CPU uses the rules that it keeps at hand within one epoch only.
-#[derive(Debug)]
-struct Epoch {
-    map: MapHandle,
-    number: u32,
-}
-
-impl Epoch {
-    fn advance(&mut self) {
-        self.number = self.number.wrapping_add(1);
-        if let Err(error) = put(&self.map, ".data.epoch", &0u32, &self.number) {
-            tracing::warn!(%error, "the kernel may use rules of tables that are gone");
-        }
-    }
-}
-
 #[derive(Debug)]
 struct LoadedImage {
     pages: Vec<(u32, Extent)>,
@@ -85,7 +70,7 @@ pub struct UnwindTables {
     rows: Arena<ir_row>,
     pages: MapHandle,
     rules: MapHandle,
-    epoch: Epoch,
+    live: Rc<Live>,
     rule_ids: HashMap<ir_rule, u16>,
     rule_list: Vec<ir_rule>,
     images: HashMap<u32, LoadedImage>,
@@ -101,7 +86,7 @@ impl UnwindTables {
         slabs: MapHandle,
         pages: MapHandle,
         rules: MapHandle,
-        epoch: MapHandle,
+        live: Rc<Live>,
         budget_bytes: usize,
     ) -> Self {
         let slab_bytes = IR_SLAB_ROWS as usize * size_of::<ir_row>();
@@ -111,7 +96,7 @@ impl UnwindTables {
             rows: Arena::new(kind, slabs),
             pages,
             rules,
-            epoch: Epoch { map: epoch, number: 1 },
+            live,
             rule_ids: HashMap::new(),
             rule_list: Vec::new(),
             images: HashMap::new(),
@@ -224,12 +209,9 @@ impl UnwindTables {
             }
             self.rows.release(extent);
         }
-        self.forget_known_rules();
-    }
-
-    /// Makes the kernel look every rule up anew, and so mark the pages that are in use.
-    pub(crate) fn forget_known_rules(&mut self) {
-        self.epoch.advance();
+        if let Err(error) = self.live.tables_changed() {
+            tracing::warn!(image, %error, "the kernel may use rules of a table that is gone");
+        }
     }
 
     /// Evicts the image whose most recent look-up is the oldest; `None` if nothing is loaded.

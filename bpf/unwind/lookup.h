@@ -24,12 +24,19 @@ IR_INLINE u64 ir_at_or_below(u64 index, u64 count, u64 key, u64 wanted)
 	return ir_sign_mask((s64)(index - count)) & ~ir_sign_mask((s64)(wanted - key));
 }
 
-#define IR_MAPPING_STEP(step)                                                                                       \
-	do {                                                                                                        \
-		u64 next = found + (step);                                                                          \
-		u64 slot = (first + next) & (IR_MAPPING_SLAB_SIZE - 1);                                             \
-		found += ir_at_or_below(next, count, slab[slot].start, pc) & (step);                                \
-	} while (0)
+/*
+ * The searches are loops that stay loops: between two samples the program has the instruction cache to itself, and
+ * unrolled code is fetched anew line by line.
+ */
+#define IR_FOR_STEPS(step, from, to) _Pragma("clang loop unroll(disable)") for (u64 step = (from); step >= (to); step >>= 1)
+
+IR_INLINE u64 ir_mapping_step(const struct ir_mapping *slab, u64 first, u64 count, u64 found, u64 step, u64 pc)
+{
+	u64 next = found + step;
+	u64 slot = (first + next) & (IR_MAPPING_SLAB_SIZE - 1);
+
+	return found + (ir_at_or_below(next, count, slab[slot].start, pc) & step);
+}
 
 /* Finds the mapping of pc into walk->mapping. false if pc is in no executable mapping. */
 IR_INLINE bool ir_find_mapping(struct ir_walk *walk, u64 pc)
@@ -42,20 +49,11 @@ IR_INLINE bool ir_find_mapping(struct ir_walk *walk, u64 pc)
 	if (!slab || count == 0 || (s64)pc < 0)
 		return false;
 	if (count > 64) {
-		IR_MAPPING_STEP(4096);
-		IR_MAPPING_STEP(2048);
-		IR_MAPPING_STEP(1024);
-		IR_MAPPING_STEP(512);
-		IR_MAPPING_STEP(256);
-		IR_MAPPING_STEP(128);
-		IR_MAPPING_STEP(64);
+		IR_FOR_STEPS(step, 4096, 64)
+			found = ir_mapping_step(slab, first, count, found, step, pc);
 	}
-	IR_MAPPING_STEP(32);
-	IR_MAPPING_STEP(16);
-	IR_MAPPING_STEP(8);
-	IR_MAPPING_STEP(4);
-	IR_MAPPING_STEP(2);
-	IR_MAPPING_STEP(1);
+	IR_FOR_STEPS(step, 32, 1)
+		found = ir_mapping_step(slab, first, count, found, step, pc);
 
 	const struct ir_mapping *mapping = &slab[(first + found) & (IR_MAPPING_SLAB_SIZE - 1)];
 
@@ -66,12 +64,13 @@ IR_INLINE bool ir_find_mapping(struct ir_walk *walk, u64 pc)
 }
 _Static_assert(IR_MAPPING_SLAB_SIZE == 8192, "the steps cover a slab");
 
-#define IR_ROW_STEP(step)                                                                                           \
-	do {                                                                                                        \
-		u64 next = found + (step);                                                                          \
-		u64 slot = (first + next) & (IR_SLAB_ROWS - 1);                                                     \
-		found += ir_at_or_below(next, count, rows[slot].address_low, low) & (step);                         \
-	} while (0)
+IR_INLINE u64 ir_row_step(const struct ir_row *rows, u64 first, u64 count, u64 found, u64 step, u64 low)
+{
+	u64 next = found + step;
+	u64 slot = (first + next) & (IR_SLAB_ROWS - 1);
+
+	return found + (ir_at_or_below(next, count, rows[slot].address_low, low) & step);
+}
 
 /* The rule in force at a stated address of an image, or NULL: *why says if its page is not loaded, or lies. */
 IR_INLINE const struct ir_rule *ir_search_rule(struct ir_walk *walk, u32 image, u64 address, u32 *why)
@@ -91,23 +90,11 @@ IR_INLINE const struct ir_rule *ir_search_rule(struct ir_walk *walk, u32 image, 
 	if (page->last_used != walk->window)
 		page->last_used = walk->window;
 	if (count > 2048) {
-		IR_ROW_STEP(32768);
-		IR_ROW_STEP(16384);
-		IR_ROW_STEP(8192);
-		IR_ROW_STEP(4096);
-		IR_ROW_STEP(2048);
+		IR_FOR_STEPS(step, 32768, 2048)
+			found = ir_row_step(rows, first, count, found, step, low);
 	}
-	IR_ROW_STEP(1024);
-	IR_ROW_STEP(512);
-	IR_ROW_STEP(256);
-	IR_ROW_STEP(128);
-	IR_ROW_STEP(64);
-	IR_ROW_STEP(32);
-	IR_ROW_STEP(16);
-	IR_ROW_STEP(8);
-	IR_ROW_STEP(4);
-	IR_ROW_STEP(2);
-	IR_ROW_STEP(1);
+	IR_FOR_STEPS(step, 1024, 1)
+		found = ir_row_step(rows, first, count, found, step, low);
 	return ir_rule_at(walk, rows[(first + found) & (IR_SLAB_ROWS - 1)].rule);
 }
 

@@ -23,8 +23,8 @@ typedef long long s64;
 #define IR_REGISTERS  16
 #define IR_NEAR_WORDS 8
 
-/* Rules that one CPU keeps at hand: 128 KiB. A power of two. */
-#define IR_KNOWN_RULES 4096
+/* Rules that one CPU keeps at hand: 64 KiB. A power of two. */
+#define IR_KNOWN_RULES 2048
 
 /* The rule at a stated address of an image, as the tables of an epoch have it. */
 struct ir_known_rule {
@@ -50,6 +50,7 @@ struct ir_walk {
 	struct ir_mapping mapping;	/* of the last frame: the next one is mostly in it too */
 	u64 hash;
 	u64 near[IR_NEAR_WORDS];	/* the words below the CFA: one read fetches what most steps need */
+	struct ir_stack head;		/* with the frames behind it, the record that is sent */
 	struct ir_frame frames[IR_MAX_USER_FRAMES];
 };
 

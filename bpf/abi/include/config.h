@@ -21,5 +21,7 @@ _Static_assert(sizeof(struct ir_config) == 16, "the configuration is 16 bytes");
 struct ir_live {
 	unsigned int window;	/* raised at the end of a window: stacks are then sent anew */
 	unsigned int paused;	/* 1: take no samples */
+	/* Raised after a table was removed, and with the window, so that pages in use are marked in each. */
+	unsigned int tables_epoch;
 };
-_Static_assert(sizeof(struct ir_live) == 8, "the live state is 8 bytes");
+_Static_assert(sizeof(struct ir_live) == 12, "the live state is 12 bytes");

@@ -30,7 +30,6 @@ struct ir_sample {
 	unsigned long long time_ns;	/* CLOCK_MONOTONIC */
 	unsigned long long user_stack;	/* hash of the user frames */
 	unsigned long long kernel_stack;/* hash of the kernel frames */
-	unsigned long long cgroup_id;	/* cgroup v2 id */
 	unsigned long long start_time_ns;/* of the process, CLOCK_BOOTTIME: tells reused pids apart */
 	unsigned int pid;		/* thread group id in the initial namespace */
 	unsigned int tid;
@@ -38,7 +37,7 @@ struct ir_sample {
 	unsigned int reserved;
 	char comm[IR_COMM_LENGTH];	/* of the thread */
 };
-_Static_assert(sizeof(struct ir_sample) == 80, "a sample is 80 bytes");
+_Static_assert(sizeof(struct ir_sample) == 72, "a sample is 72 bytes");
 
 enum ir_frame_flags {
 	IR_FRAME_RETURN_ADDRESS = 1,	/* the address is one past a call: look up address - 1 */
@@ -93,4 +92,4 @@ struct ir_deferred {
 	unsigned int stack_bytes;
 	unsigned int reserved;
 };
-_Static_assert(sizeof(struct ir_deferred) == 240, "a deferred sample's head is 240 bytes");
+_Static_assert(sizeof(struct ir_deferred) == 232, "a deferred sample's head is 232 bytes");
