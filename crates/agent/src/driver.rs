@@ -5,7 +5,6 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
-        mpsc::{SyncSender, TrySendError},
     },
     time::{Duration, Instant},
 };
@@ -21,7 +20,7 @@ use crate::{
     deferred::{DeferredQueue, LastChance, Outcome},
     identity::Identifier,
     images::{ImageRegistry, ImageState},
-    naming::Task,
+    naming::TaskSender,
     publish::{self, Publisher},
     self_metrics::SharedStats,
     watch::{self, ProcessTable},
@@ -48,7 +47,7 @@ pub(crate) struct Driver {
     pub(crate) procfs: ProcFs,
     pub(crate) identifier: Identifier,
     pub(crate) images: ImageRegistry,
-    pub(crate) naming: SyncSender<Task>,
+    pub(crate) naming: TaskSender,
     pub(crate) stats: SharedStats,
     pub(crate) stop: Arc<AtomicBool>,
 }
@@ -113,6 +112,9 @@ impl Driver {
     fn patience(&self, state: &State) -> Duration {
         if self.images.is_busy() || !state.unscanned.is_empty() || !state.early.is_empty() {
             return BUSY_TICK;
+        }
+        if self.naming.is_behind() {
+            return TICK;
         }
         let length = self.pace.window(state.window_index).as_nanos() as u64;
         let left = (state.window.start_ns() + length).saturating_sub(monotonic_ns());
@@ -203,7 +205,7 @@ impl Driver {
             return;
         }
         // The next stack of the process, or the window's end, is another chance.
-        if self.naming.try_send(Task::ReadPerfMap(pid)).is_ok() {
+        if self.naming.send_perf_map(pid) {
             state.perf_maps.insert(pid, Instant::now());
         }
     }
@@ -358,7 +360,7 @@ impl Driver {
     fn close_window_if_due(&mut self, state: &mut State) -> Result<(), KernelError> {
         let length = self.pace.window(state.window_index).as_nanos() as u64;
         let is_due = monotonic_ns() >= state.window.start_ns() + length;
-        if is_due || state.samples_in_window >= MAX_WINDOW_SAMPLES {
+        if (is_due && !self.naming.is_behind()) || state.samples_in_window >= MAX_WINDOW_SAMPLES {
             self.close_window(state, monotonic_ns())?;
         }
         Ok(())
@@ -371,20 +373,19 @@ impl Driver {
         closed.images = ImageSnapshot::take(&self.images, &closed);
         state.window_index += 1;
         let samples = std::mem::take(&mut state.samples_in_window) as u64;
-        match self.naming.try_send(Task::Window(Box::new(closed))) {
-            Ok(()) => {}
-            Err(TrySendError::Full(closed)) if self.stop.load(Ordering::Acquire) => {
-                // Nothing is left to be late for.
-                if self.naming.send(closed).is_err() {
-                    tracing::warn!("the naming thread is gone");
-                }
-            }
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                tracing::error!(samples, "a window is lost: naming or delivery is too slow");
-                self.stats.update(|stats| {
-                    *stats.undelivered.entry("naming too slow").or_default() += samples;
-                });
-            }
+        // At the end nothing is left to be late for.
+        let is_last = self.stop.load(Ordering::Acquire);
+        let window = Box::new(closed);
+        let is_sent = if is_last {
+            self.naming.send_last_window(window)
+        } else {
+            self.naming.send_window(window)
+        };
+        if !is_sent {
+            tracing::error!(samples, "a window is lost: naming or delivery is too slow");
+            self.stats.update(|stats| {
+                *stats.undelivered.entry("naming too slow").or_default() += samples;
+            });
         }
         Ok(())
     }

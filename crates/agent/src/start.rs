@@ -23,9 +23,6 @@ use crate::{
     self_metrics::SharedStats,
 };
 
-/// Closed windows, and perf maps to be read, that wait for naming at most.
-const TASKS_IN_FLIGHT: usize = 4;
-
 /// Why the agent does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
@@ -57,7 +54,7 @@ impl Agent {
         raise_file_limit();
         infrared_processes::memory::hold_little_memory();
         let (stop, stats) = (Arc::new(AtomicBool::new(false)), SharedStats::default());
-        let (task_sender, tasks) = mpsc::sync_channel(TASKS_IN_FLIGHT);
+        let (task_sender, tasks) = naming::queue();
         let naming_config = NamingConfig {
             period_ns: 1_000_000_000 / u64::from(config.frequency_hz),
             host_name: config.host_name.clone().unwrap_or_else(|| Host::read().name),

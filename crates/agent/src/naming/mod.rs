@@ -1,18 +1,18 @@
-//! The naming thread: closed windows in, profiles with names out to the sink. Off the sampling path; what it cannot
-//! keep up with is dropped by the driver, and counted there.
+//! The naming thread: closed windows in, profiles with names out to the sink. Off the sampling path.
 
 mod build;
 mod frames;
 mod kernel;
-
-use std::sync::mpsc::Receiver;
+mod queue;
 
 use infrared_processes::host::Clocks;
 use infrared_profile::Profile;
 
-use crate::{export::ProfileSink, self_metrics::SharedStats, window::ClosedWindow};
+use crate::{export::ProfileSink, self_metrics::SharedStats};
 
 pub(crate) use frames::{FrameNamer, thread_name};
+use queue::{Task, TaskReceiver};
+pub(crate) use queue::{TaskSender, queue};
 
 /// What stays the same from window to window.
 #[derive(Clone, Debug)]
@@ -22,29 +22,18 @@ pub(crate) struct NamingConfig {
     pub(crate) symbol_budget_bytes: usize,
 }
 
-/// What the driver sends.
-#[derive(Debug)]
-pub(crate) enum Task {
-    Window(Box<ClosedWindow>),
-    /// This process runs code without a file. Its perf map may be gone by the time the window closes.
-    ReadPerfMap(u32),
-}
-
 /// Names and delivers every window until the driver is gone.
 pub(crate) fn run(
     config: &NamingConfig,
-    tasks: &Receiver<Task>,
+    tasks: &TaskReceiver,
     mut sink: Box<dyn ProfileSink>,
     stats: &SharedStats,
 ) {
     let mut namer = FrameNamer::new(config.symbol_budget_bytes);
-    while let Ok(task) = tasks.recv() {
+    tasks.for_each(|task| {
         let window = match task {
             Task::Window(window) => window,
-            Task::ReadPerfMap(pid) => {
-                namer.read_perf_map(pid);
-                continue;
-            }
+            Task::ReadPerfMap(pid) => return namer.read_perf_map(pid),
         };
         let clocks = Clocks::read();
         let (cpu, ends) = build::cpu_profile(&window, config, &clocks, &mut namer);
@@ -57,7 +46,7 @@ pub(crate) fn run(
             stats.update(|stats| *stats.undelivered.entry("not delivered").or_default() += samples);
         }
         infrared_processes::memory::return_free_memory();
-    }
+    });
 }
 
 fn count(cpu: &Profile, ends: &build::StackEnds, namer: &FrameNamer, stats: &SharedStats) {
