@@ -1,7 +1,6 @@
 //! `infrared-bench [FIGURE…]`: measures what the README claims, and prints each figure with its bar and the command
 //! that reproduces it. Nothing is asserted here: the exit code says whether all could be measured, not whether all hold.
 
-mod agent;
 mod figures;
 mod load;
 mod paired;

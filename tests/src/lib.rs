@@ -18,6 +18,7 @@ mod scratch;
 mod servers;
 mod shares;
 mod target;
+mod up;
 
 pub use builds::Builds;
 pub use chain::{Ring, chain_error};
@@ -33,3 +34,4 @@ pub use scratch::scratch_dir;
 pub use servers::{GoHttp, Load, Nginx, Postgres, Redis, Server, ServerKind};
 pub use shares::{Cast, Share, SharesRun};
 pub use target::{Target, Truth};
+pub use up::Up;

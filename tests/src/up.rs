@@ -5,23 +5,23 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use e2e::{infrared_binary, process_cpu_ns, scratch_dir};
 use tempfile::TempDir;
 
-use crate::load::wait;
+use crate::{infrared_binary, process_cpu_ns, scratch_dir};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Agent, server, page and store in one process. Killed when dropped.
 #[derive(Debug)]
-pub(crate) struct Up {
+pub struct Up {
     child: Child,
+    address: SocketAddr,
     _data: TempDir,
 }
 
 impl Up {
     /// Starts it and waits until its page answers.
-    pub(crate) fn start() -> Result<Self> {
+    pub fn start() -> Result<Self> {
         let data = scratch_dir()?;
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let mut command = Command::new(infrared_binary()?);
@@ -30,18 +30,23 @@ impl Up {
             .arg(data.path());
         let child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        let mut up = Self { child: child.context("cannot run infrared up")?, _data: data };
-        up.await_page(address)?;
+        let mut up = Self { child: child.context("cannot run infrared up")?, address, _data: data };
+        up.await_page()?;
         Ok(up)
     }
 
+    /// Where its page is.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// CPU time of the process until now, nanoseconds.
-    pub(crate) fn cpu_ns(&self) -> Result<u64> {
+    pub fn cpu_ns(&self) -> Result<u64> {
         process_cpu_ns(self.child.id())
     }
 
     /// Resident memory now and at its highest, in MiB (`VmRSS`, `VmHWM` of proc(5)).
-    pub(crate) fn resident_mib(&self) -> Result<(f64, f64)> {
+    pub fn resident_mib(&self) -> Result<(f64, f64)> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let field = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name));
@@ -51,16 +56,16 @@ impl Up {
         Ok((field("VmRSS:")?, field("VmHWM:")?))
     }
 
-    fn await_page(&mut self, address: SocketAddr) -> Result<()> {
+    fn await_page(&mut self) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {
+        while TcpStream::connect_timeout(&self.address, Duration::from_secs(1)).is_err() {
             if let Some(status) = self.child.try_wait()? {
                 bail!("infrared up ended with {status}");
             }
             if Instant::now() > deadline {
-                bail!("infrared up does not listen at {address}");
+                bail!("infrared up does not listen at {}", self.address);
             }
-            wait(Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(50));
         }
         Ok(())
     }

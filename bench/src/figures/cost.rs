@@ -4,9 +4,8 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use e2e::Machine;
+use e2e::{Machine, Up};
 
-use crate::agent::Up;
 use crate::load::{CpuLoad, wait};
 use crate::paired::loss;
 use crate::report::Row;

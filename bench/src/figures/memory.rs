@@ -4,10 +4,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use e2e::{Builds, Machine, Target, built, scratch_dir};
+use e2e::{Builds, Machine, Target, Up, built, scratch_dir};
 use tempfile::TempDir;
 
-use crate::agent::Up;
 use crate::load::wait;
 use crate::report::Row;
 
