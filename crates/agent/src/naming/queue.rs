@@ -119,11 +119,13 @@ mod tests {
         assert!(sender.send_window(window()) && sender.send_window(window()));
         assert!(sender.is_behind() && !sender.send_window(window()));
         let waiting = Arc::clone(&sender.waiting);
-        let naming = std::thread::spawn(move || {
-            let mut windows = Vec::new();
-            receiver.for_each(|task| windows.push(matches!(task, Task::Window(_))));
-            windows
-        });
+        let naming = std::thread::Builder::new()
+            .spawn(move || {
+                let mut windows = Vec::new();
+                receiver.for_each(|task| windows.push(matches!(task, Task::Window(_))));
+                windows
+            })
+            .unwrap();
         assert!(sender.send_last_window(window()), "this one may wait");
         drop(sender);
         let windows = naming.join().unwrap();
