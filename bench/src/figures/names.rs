@@ -17,22 +17,44 @@ const TIME: Duration = Duration::from_secs(15);
 pub(crate) fn measure() -> Result<Vec<Row>> {
     let sampled = sample()?;
     let comparer = comparer()?;
-    let (mut equal, mut total) = (0, 0);
+    let mut sum = Compared::default();
     for (module, addresses) in &sampled {
-        let (same, all) = compare(&comparer, module, addresses)
+        let found = compare(&comparer, module, addresses)
             .with_context(|| format!("cannot compare the names in {module}"))?;
-        if same < all {
-            eprintln!("  {module}: {same} of {all} equal");
+        if found.different() > 0 {
+            eprintln!("  {module}: {} names differ", found.different());
         }
-        equal += same;
-        total += all;
+        sum.addresses += found.addresses;
+        sum.equal += found.equal;
+        sum.ours_only += found.ours_only;
     }
-    ensure!(total > 0, "no address of a file was sampled");
-    let share = f64::from(equal) / f64::from(total) * 100.0;
-    let measured = format!("{share:.2} % of {total} addresses in {} modules", sampled.len());
+    let comparable = sum.addresses - sum.ours_only;
+    ensure!(comparable > 0, "no address of a file was sampled");
+    let share = f64::from(sum.equal) / f64::from(comparable) * 100.0;
+    let measured = format!("{share:.2} % of {comparable} addresses in {} modules", sampled.len());
     Ok(vec![
         Row::new("names equal to llvm-symbolizer's", measured).against("≥ 99.9 %", share >= 99.9),
+        Row::new(
+            "further addresses that only we name (stubs such as `malloc@plt`)",
+            sum.ours_only.to_string(),
+        ),
     ])
+}
+
+/// Counts of addresses.
+#[derive(Clone, Copy, Debug, Default)]
+struct Compared {
+    addresses: u32,
+    /// All names equal, inlined functions included, or unnamed by both.
+    equal: u32,
+    /// `llvm-symbolizer` says `??`.
+    ours_only: u32,
+}
+
+impl Compared {
+    fn different(self) -> u32 {
+        self.addresses - self.equal - self.ours_only
+    }
 }
 
 /// Module to the addresses that were seen in it.
@@ -69,8 +91,8 @@ fn comparer() -> Result<std::path::PathBuf> {
     Ok(target.join("release/examples/compare_llvm"))
 }
 
-/// How many of `addresses` have equal names, and how many there are.
-fn compare(comparer: &Path, module: &str, addresses: &BTreeSet<String>) -> Result<(u32, u32)> {
+/// Has the names of `addresses` compared.
+fn compare(comparer: &Path, module: &str, addresses: &BTreeSet<String>) -> Result<Compared> {
     let mut command = Command::new(comparer);
     command.args([module, "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
@@ -90,5 +112,9 @@ fn compare(comparer: &Path, module: &str, addresses: &BTreeSet<String>) -> Resul
         let line = text.lines().find_map(|line| line.strip_prefix(label));
         line.and_then(|line| line.split_whitespace().next()?.parse().ok()).context(label.to_owned())
     };
-    Ok((number("equal names")?, number("addresses")?))
+    Ok(Compared {
+        addresses: number("addresses")?,
+        equal: number("equal names")?,
+        ours_only: number("named by us only")?,
+    })
 }
