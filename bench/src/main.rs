@@ -6,6 +6,7 @@ mod load;
 mod paired;
 mod profile_json;
 mod report;
+mod switch;
 
 use std::process::ExitCode;
 

@@ -40,6 +40,10 @@ impl Up {
         format!("http://{}", self.address)
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// CPU time of the process until now, nanoseconds.
     pub fn cpu_ns(&self) -> Result<u64> {
         process_cpu_ns(self.child.id())
