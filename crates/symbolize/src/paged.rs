@@ -16,9 +16,12 @@ const PAGE: usize = 64 << 10;
 /// The longest string or block that is copied or searched for its end.
 const MAX_STRING: usize = 1 << 20;
 
+/// Bytes of a page, or of a section in memory: a vector, for `Rc<[u8]>` would copy what was just read or decompressed.
+type Page = Rc<Vec<u8>>;
+
 /// Pages of all the sections of one batch.
 pub(crate) struct PageCache {
-    pages: HashMap<(u32, usize), Rc<[u8]>>,
+    pages: HashMap<(u32, usize), Page>,
     order: VecDeque<(u32, usize)>,
     max_pages: usize,
 }
@@ -29,7 +32,7 @@ impl PageCache {
         Rc::new(RefCell::new(Self { pages: HashMap::new(), order: VecDeque::new(), max_pages }))
     }
 
-    fn insert(&mut self, key: (u32, usize), page: Rc<[u8]>) {
+    fn insert(&mut self, key: (u32, usize), page: Page) {
         if self.order.len() >= self.max_pages
             && let Some(oldest) = self.order.pop_front()
         {
@@ -76,7 +79,7 @@ impl Fuel {
 
 pub(crate) enum Backing {
     Empty,
-    Memory(Rc<[u8]>),
+    Memory(Rc<Vec<u8>>),
     File { source: Rc<dyn ReadAt>, offset: u64, pages: Rc<RefCell<PageCache>> },
 }
 
@@ -88,7 +91,7 @@ struct SectionData {
 
 impl SectionData {
     /// The page that holds `at`, and the offset of the page in the section.
-    fn page(&self, at: usize, len: usize) -> Result<(Rc<[u8]>, usize)> {
+    fn page(&self, at: usize, len: usize) -> Result<(Page, usize)> {
         match &self.backing {
             Backing::Empty => Err(Error::UnexpectedEof(ReaderOffsetId(at as u64))),
             Backing::Memory(bytes) => Ok((Rc::clone(bytes), 0)),
@@ -102,7 +105,7 @@ impl SectionData {
                 let mut bytes = vec![0; PAGE.min(len - start)];
                 read_exact_at(&**source, &mut bytes, offset + start as u64)
                     .map_err(|_| Error::Io)?;
-                let page: Rc<[u8]> = bytes.into();
+                let page: Page = Rc::new(bytes);
                 pages.borrow_mut().insert(key, Rc::clone(&page));
                 Ok((page, start))
             }
@@ -118,7 +121,7 @@ pub(crate) struct SectionReader {
     len: usize,
     pos: usize,
     end: usize,
-    page: Option<Rc<[u8]>>,
+    page: Option<Page>,
     page_start: usize,
 }
 
@@ -142,7 +145,7 @@ impl SectionReader {
             let (page, start) = self.section.page(self.pos, self.len)?;
             (self.page, self.page_start) = (Some(page), start);
         }
-        let page = self.page.as_deref().unwrap_or_default();
+        let page = self.page.as_ref().map_or(&[][..], |page| page);
         let from = self.pos - self.page_start;
         let to = page.len().min(self.end - self.page_start);
         page.get(from..to).filter(|b| !b.is_empty()).ok_or(Error::Io)

@@ -218,7 +218,7 @@ impl Opener {
             }
             Contents::Decompressed(bytes) => {
                 self.memory_left = self.memory_left.saturating_sub(bytes.len() as u64);
-                self.section(bytes.len(), Backing::Memory(bytes.into()))
+                self.section(bytes.len(), Backing::Memory(Rc::new(bytes)))
             }
         })
     }
