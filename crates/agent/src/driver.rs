@@ -204,8 +204,10 @@ impl Driver {
         {
             return;
         }
+        // Which of the processes that had this pid it is, its first sample tells.
+        let start_ns = state.table.get(pid).map_or(0, |process| process.start_time_ns);
         // The next stack of the process, or the window's end, is another chance.
-        if self.naming.send_perf_map(pid) {
+        if start_ns != 0 && self.naming.send_perf_map((pid, start_ns)) {
             state.perf_maps.insert(pid, Instant::now());
         }
     }
@@ -217,6 +219,7 @@ impl Driver {
         let Some(found) = process.generations.get(generation) else { return };
         let key = (sample.pid, sample.start_time_ns, found.since_ns);
         let process = state.window.process(key, || ProcessRef {
+            jit_id: (sample.pid, sample.start_time_ns),
             identity: found.identity.clone().unwrap_or_default(),
             mappings: Arc::clone(&found.mappings),
         });

@@ -32,6 +32,6 @@ pub use input::ReadAt;
 pub use kernel::{KernelSymbol, KernelSymbols};
 pub use line::{Line, Symbolized};
 pub use perf_map::{PerfMap, PerfMapLimits};
-pub use perf_maps::{JitProcess, PerfMaps};
+pub use perf_maps::{JitProcess, PerfMapPlace, PerfMaps};
 pub use stats::Stats;
 pub use symbolizer::{Image, ImageId, Limits, Open, Symbolizer};

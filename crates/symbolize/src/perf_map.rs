@@ -73,9 +73,14 @@ impl PerfMap {
     }
 
     /// Reads what was added to the process's map since the last call, all of it when the file was
-    /// replaced. `root` is the process's root as we see it. Returns whether there was anything new.
-    pub fn refresh(&mut self, root: &Path, namespace_pid: u32) -> io::Result<bool> {
+    /// replaced. `root` is the process's root as we see it. A file that was last changed before
+    /// `since` (Unix time, nanoseconds) is another process's. Returns whether there was anything new.
+    pub fn refresh(&mut self, root: &Path, namespace_pid: u32, since: i64) -> io::Result<bool> {
         let file = open_below(root, &Self::path(namespace_pid))?;
+        let meta = file.metadata()?;
+        if meta.mtime().saturating_mul(1_000_000_000).saturating_add(meta.mtime_nsec()) < since {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the map is an earlier process's"));
+        }
         self.refresh_from(&file)
     }
 
@@ -281,16 +286,30 @@ mod tests {
         let mut file = File::create(&path).unwrap();
         write!(file, "1000 10 one\n2000 10 tw").unwrap();
         let mut map = PerfMap::new(PerfMapLimits::default());
-        assert!(map.refresh(root.path(), 7).unwrap());
+        assert!(map.refresh(root.path(), 7, 0).unwrap());
         assert_eq!(map.lookup(0x1000), Some("one"));
         writeln!(file, "o").unwrap();
-        assert!(map.refresh(root.path(), 7).unwrap());
+        assert!(map.refresh(root.path(), 7, 0).unwrap());
         assert_eq!(map.lookup(0x2000), Some("two"));
-        assert!(!map.refresh(root.path(), 7).unwrap());
+        assert!(!map.refresh(root.path(), 7, 0).unwrap());
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, "3000 10 three\n").unwrap();
-        assert!(map.refresh(root.path(), 7).unwrap());
+        assert!(map.refresh(root.path(), 7, 0).unwrap());
         assert_eq!((map.lookup(0x1000), map.lookup(0x3000)), (None, Some("three")));
+    }
+
+    #[test]
+    fn the_map_of_an_earlier_process_is_not_read() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir(root.path().join("tmp")).unwrap();
+        let file = File::create(root.path().join("tmp/perf-7.map")).unwrap();
+        (&file).write_all(b"1000 10 one\n").unwrap();
+        let changed = std::time::Duration::from_secs(1_000_000);
+        file.set_modified(std::time::UNIX_EPOCH + changed).unwrap();
+        let since = changed.as_nanos() as i64;
+        let mut map = PerfMap::new(PerfMapLimits::default());
+        assert!(map.refresh(root.path(), 7, since + 1).is_err() && map.is_empty());
+        assert!(map.refresh(root.path(), 7, since).unwrap());
     }
 
     #[test]
@@ -301,7 +320,7 @@ mod tests {
         std::os::unix::fs::symlink(outside.path(), root.path().join("tmp/perf-8.map")).unwrap();
         std::fs::create_dir(root.path().join("tmp/perf-9.map")).unwrap();
         let mut map = PerfMap::new(PerfMapLimits::default());
-        assert!(map.refresh(root.path(), 8).is_err());
-        assert!(map.refresh(root.path(), 9).is_err());
+        assert!(map.refresh(root.path(), 8, 0).is_err());
+        assert!(map.refresh(root.path(), 9, 0).is_err());
     }
 }

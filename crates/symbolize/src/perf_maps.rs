@@ -1,30 +1,31 @@
 //! The perf maps of all processes, within one budget.
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use lru::LruCache;
 
-use crate::line::{Line, Symbolized};
 use crate::perf_map::{PerfMap, PerfMapLimits};
 
-/// A process with JIT code.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct JitProcess {
-    /// As we see it.
-    pub pid: u32,
-    /// Tells a process from an earlier one of the same pid; in any unit.
-    pub start_time: u64,
-    /// As it sees itself: the file is named after it.
-    pub namespace_pid: u32,
-    /// Its root as we see it: `/proc/PID/root`.
+/// A process with JIT code: its pid as we see it, and its start, in any unit, which tells it from an
+/// earlier one of the same pid.
+pub type JitProcess = (u32, u64);
+
+/// Where the map of a process is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PerfMapPlace {
+    /// The process's root as we see it: `/proc/PID/root`.
     pub root: PathBuf,
+    /// The pid as the process sees itself: the file is named after it.
+    pub namespace_pid: u32,
+    /// Unix time in nanoseconds: a file last changed before is an earlier process's.
+    pub since: i64,
 }
 
 /// Maps by process, the least recently used going first.
 pub struct PerfMaps {
-    maps: LruCache<(u32, u64), PerfMap>,
+    maps: LruCache<JitProcess, PerfMap>,
     limits: PerfMapLimits,
     max_bytes: usize,
 }
@@ -35,31 +36,23 @@ impl PerfMaps {
         Self { maps: LruCache::unbounded(), limits, max_bytes }
     }
 
-    /// Names run-time addresses; none where the map has nothing. The file is read on when an address is
-    /// not in what was read before, once for all of them.
-    pub fn symbolize(
-        &mut self,
-        process: &JitProcess,
-        addresses: &[u64],
-    ) -> Vec<Option<Symbolized>> {
-        let key = (process.pid, process.start_time);
-        let known = self.maps.pop(&key);
+    /// Takes in what the map of `process` has got since it was read last. What was read stays where the
+    /// file cannot be read any more.
+    pub fn refresh(&mut self, process: JitProcess, place: &PerfMapPlace) -> io::Result<()> {
+        let known = self.maps.pop(&process);
         let mut map = known.unwrap_or_else(|| PerfMap::new(self.limits));
-        if addresses.iter().any(|a| map.lookup(*a).is_none()) {
-            // Most processes have no map; what cannot be read names nothing.
-            let _unread = map.refresh(&process.root, process.namespace_pid).is_err();
-        }
-        let named = addresses.iter().map(|a| map.lookup(*a).map(named)).collect();
+        let read = map.refresh(&place.root, place.namespace_pid, place.since);
+        // Most processes have no map.
         if !map.is_empty() {
-            self.maps.put(key, map);
+            self.maps.put(process, map);
         }
         while self.size() > self.max_bytes && self.maps.pop_lru().is_some() {}
-        named
+        read.map(drop)
     }
 
-    /// Forgets a process that is gone.
-    pub fn forget(&mut self, pid: u32, start_time: u64) {
-        self.maps.pop(&(pid, start_time));
+    /// The name at a run-time address.
+    pub fn lookup(&mut self, process: JitProcess, address: u64) -> Option<&str> {
+        self.maps.get(&process)?.lookup(address)
     }
 
     /// Bytes held, about.
@@ -79,13 +72,6 @@ impl fmt::Debug for PerfMaps {
     }
 }
 
-fn named(name: &str) -> Symbolized {
-    let name: Arc<str> = name.into();
-    let (function, system_name) = (Arc::clone(&name), name);
-    let line = Line { function, system_name, file: "".into(), line: 0 };
-    Symbolized { lines: [line].into(), unnamed: false }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,13 +87,17 @@ mod tests {
             std::fs::write(root.path().join(PerfMap::path(pid).strip_prefix("/").unwrap()), text)
                 .unwrap();
             let root = root.path().to_owned();
-            let process = JitProcess { pid, start_time: 1, namespace_pid: pid, root };
-            let named = maps.symbolize(&process, &[0x10_000, 0x1]);
-            assert_eq!(named[0].as_ref().map(|s| &*s.lines[0].function), Some("f"));
-            assert!(named[1].is_none() && maps.size() <= 20_000 && maps.size() > 0);
+            let place = PerfMapPlace { root, namespace_pid: pid, since: 0 };
+            maps.refresh((pid, 1), &place).unwrap();
+            assert_eq!(maps.lookup((pid, 1), 0x10_000), Some("f"));
+            assert_eq!(maps.lookup((pid, 1), 0x1), None);
+            assert_eq!(maps.lookup((pid, 2), 0x10_000), None);
+            assert!(maps.size() <= 20_000 && maps.size() > 0);
         }
-        let none =
-            JitProcess { pid: 99, start_time: 1, namespace_pid: 99, root: "/nowhere".into() };
-        assert_eq!(maps.symbolize(&none, &[1]), [None]);
+        let nowhere = PerfMapPlace { root: "/nowhere".into(), namespace_pid: 99, since: 0 };
+        assert!(maps.refresh((99, 1), &nowhere).is_err());
+        // A process that is gone keeps the names that it had.
+        assert!(maps.refresh((49, 1), &nowhere).is_err());
+        assert_eq!(maps.lookup((49, 1), 0x10_000), Some("f"));
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn cpu_profile(
     let mut builder = Builder::new(ValueType::cpu_samples(), start_ns, config.period_ns);
     let names = frames.name_window(window);
     let mut ends = StackEnds::default();
-    let nobody = ProcessRef { identity: Arc::default(), mappings: Arc::default() };
+    let nobody = ProcessRef { jit_id: (0, 0), identity: Arc::default(), mappings: Arc::default() };
     for (key, times) in &window.samples {
         let process = window.processes.get(key.process as usize).unwrap_or(&nobody);
         let stack = stack_of(

@@ -1,39 +1,26 @@
 //! From frames of the kernel side to locations with names.
 
-use std::{
-    collections::HashMap,
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::HashMap, io, path::PathBuf, sync::Arc};
 
 use infrared_bpf::{
     UserStack,
     abi::{IR_FRAME_LOW_CONFIDENCE, IR_FRAME_RETURN_ADDRESS, IR_IMAGE_FIRST, ir_frame},
 };
-use infrared_profile::{Builder, FrameKind, Location, LocationId, labels};
-use infrared_symbolize::{
-    DebugSearch, ImageId, Limits, Open, PerfMap, PerfMapLimits, Symbolized, Symbolizer,
-};
-use lru::LruCache;
+use infrared_profile::{Builder, FrameKind, Location, LocationId};
+use infrared_symbolize::{DebugSearch, ImageId, JitProcess, Limits, Open, Symbolized, Symbolizer};
 
-use super::kernel::KernelNames;
+use super::{jit::JitNames, kernel::KernelNames};
 use crate::{
     images::{Image, ImageBytes},
     watch::ImageRef,
     window::{ClosedWindow, ProcessRef},
 };
 
-/// Perf maps that are kept: one a process with a JIT.
-const MAX_PERF_MAPS: usize = 32;
-/// Bytes of all perf maps together; what was used longest ago goes first.
-const MAX_PERF_MAP_BYTES: usize = 32 << 20;
-
 /// Names frames; keeps what it has learnt between windows.
 pub(crate) struct FrameNamer {
     symbolizer: Symbolizer,
     kernel: KernelNames,
-    perf_maps: LruCache<u32, PerfMap>,
+    jit: JitNames,
 }
 
 /// A place in an image: its number, and a stated address in it.
@@ -54,9 +41,7 @@ impl FrameNamer {
         Self {
             symbolizer: Symbolizer::new(limits),
             kernel: KernelNames::default(),
-            perf_maps: LruCache::new(
-                const { std::num::NonZeroUsize::new(MAX_PERF_MAPS).expect("not 0") },
-            ),
+            jit: JitNames::new(),
         }
     }
 
@@ -108,31 +93,20 @@ impl FrameNamer {
     fn refresh_perf_maps(&mut self, window: &ClosedWindow) {
         let anonymous = |key: &crate::window::SampleKey| {
             let stack = window.user_stack(key.user_stack)?;
-            (stack.pid != 0).then_some(stack.pid)
+            let process = window.processes.get(key.process as usize)?;
+            (stack.pid != 0).then_some(process.jit_id)
         };
-        let mut pids: Vec<u32> = window.samples.keys().filter_map(anonymous).collect();
-        pids.sort_unstable();
-        pids.dedup();
-        for pid in pids {
-            self.read_perf_map(pid);
+        let mut processes: Vec<JitProcess> = window.samples.keys().filter_map(anonymous).collect();
+        processes.sort_unstable();
+        processes.dedup();
+        for process in processes {
+            self.jit.read(process);
         }
     }
 
     /// Takes in what a process's perf map has got since it was read last.
-    pub(crate) fn read_perf_map(&mut self, pid: u32) {
-        let root = PathBuf::from(format!("/proc/{pid}/root"));
-        let inside = namespace_pid(pid).unwrap_or(pid);
-        let map = self.perf_maps.get_or_insert_mut(pid, || PerfMap::new(PerfMapLimits::default()));
-        // The map of a process that is gone may still be there, if its root was ours.
-        let read = map.refresh(&root, inside).or_else(|_| map.refresh(Path::new("/"), pid));
-        if let Err(error) = read {
-            tracing::trace!(pid, %error, "no perf map");
-        }
-        while self.perf_maps.iter().map(|(_, map)| map.size()).sum::<usize>() > MAX_PERF_MAP_BYTES
-            && self.perf_maps.len() > 1
-        {
-            self.perf_maps.pop_lru();
-        }
+    pub(crate) fn read_perf_map(&mut self, process: JitProcess) {
+        self.jit.read(process);
     }
 
     /// The locations of a user stack, leaf first.
@@ -180,8 +154,7 @@ impl FrameNamer {
         process: &ProcessRef,
     ) -> LocationId {
         let address = lookup_address(frame);
-        let pid = process.identity.get(labels::PID).and_then(|pid| pid.parse().ok()).unwrap_or(0);
-        let name = self.perf_maps.get(&pid).and_then(|map| map.lookup(address)).map(str::to_owned);
+        let name = self.jit.name(process.jit_id, address);
         let mapped = process.mappings.find(address);
         let display =
             mapped.map_or_else(|| "[unmapped]".to_owned(), |code| code.mapping.display_name());
@@ -280,13 +253,6 @@ fn open_image(bytes: &ImageBytes) -> io::Result<Box<dyn infrared_symbolize::Read
         ImageBytes::File(file) => Ok(Box::new(file.try_clone()?)),
         ImageBytes::Memory(bytes) => Ok(Box::new(Arc::clone(bytes))),
     }
-}
-
-/// The pid that a process has in its own namespace.
-fn namespace_pid(pid: u32) -> Option<u32> {
-    let process =
-        infrared_processes::ProcFs::system().process(infrared_processes::Pid(pid)).ok()?;
-    process.status().ok()?.namespace_pids.last().map(|pid| pid.0)
 }
 
 impl std::fmt::Debug for FrameNamer {

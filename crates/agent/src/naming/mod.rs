@@ -2,6 +2,7 @@
 
 mod build;
 mod frames;
+mod jit;
 mod kernel;
 mod queue;
 
@@ -33,7 +34,7 @@ pub(crate) fn run(
     tasks.for_each(|task| {
         let window = match task {
             Task::Window(window) => window,
-            Task::ReadPerfMap(pid) => return namer.read_perf_map(pid),
+            Task::ReadPerfMap(process) => return namer.read_perf_map(process),
         };
         let clocks = Clocks::read();
         let (cpu, ends) = build::cpu_profile(&window, config, &clocks, &mut namer);

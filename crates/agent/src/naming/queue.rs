@@ -7,6 +7,8 @@ use std::sync::{
     mpsc::{Receiver, SyncSender, sync_channel},
 };
 
+use infrared_symbolize::JitProcess;
+
 use crate::window::ClosedWindow;
 
 /// Windows that wait or are being named, at most.
@@ -19,7 +21,7 @@ const MAX_PERF_MAPS: usize = 8;
 pub(super) enum Task {
     Window(Box<ClosedWindow>),
     /// This process runs code without a file. Its perf map may be gone by the time the window closes.
-    ReadPerfMap(u32),
+    ReadPerfMap(JitProcess),
 }
 
 #[derive(Debug, Default)]
@@ -71,9 +73,9 @@ impl TaskSender {
     }
 
     /// false if too many wait already.
-    pub(crate) fn send_perf_map(&self, pid: u32) -> bool {
+    pub(crate) fn send_perf_map(&self, process: JitProcess) -> bool {
         self.waiting.perf_maps.load(Ordering::Acquire) < MAX_PERF_MAPS
-            && self.send(Task::ReadPerfMap(pid))
+            && self.send(Task::ReadPerfMap(process))
     }
 
     fn send(&self, task: Task) -> bool {
@@ -114,8 +116,8 @@ mod tests {
     #[test]
     fn a_window_waits_until_it_is_named_and_perf_maps_take_no_room_of_windows() {
         let (sender, receiver) = queue();
-        assert!((0..MAX_PERF_MAPS as u32).all(|pid| sender.send_perf_map(pid)));
-        assert!(!sender.send_perf_map(99));
+        assert!((0..MAX_PERF_MAPS as u32).all(|pid| sender.send_perf_map((pid, 1))));
+        assert!(!sender.send_perf_map((99, 1)));
         assert!(sender.send_window(window()) && sender.send_window(window()));
         assert!(sender.is_behind() && !sender.send_window(window()));
         let waiting = Arc::clone(&sender.waiting);

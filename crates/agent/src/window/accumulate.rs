@@ -6,6 +6,7 @@
 use std::{collections::HashMap, mem, sync::Arc};
 
 use infrared_bpf::{KernelStack, Stats, UserStack};
+use infrared_symbolize::JitProcess;
 
 use super::snapshot::ImageSnapshot;
 use crate::watch::{MappingSet, ProcessIdentity};
@@ -13,6 +14,7 @@ use crate::watch::{MappingSet, ProcessIdentity};
 /// A process in one of its address spaces, as a window remembers it.
 #[derive(Clone, Debug)]
 pub(crate) struct ProcessRef {
+    pub(crate) jit_id: JitProcess,
     pub(crate) identity: Arc<ProcessIdentity>,
     pub(crate) mappings: Arc<MappingSet>,
 }

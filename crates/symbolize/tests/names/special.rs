@@ -114,7 +114,7 @@ fn jit_code_is_named_by_the_map_that_node_writes() {
     let pid: u32 = String::from_utf8_lossy(&output.stdout).trim().parse().expect("a pid");
     let root = PathBuf::from("/");
     let mut map = PerfMap::new(PerfMapLimits::default());
-    let read = map.refresh(&root, pid);
+    let read = map.refresh(&root, pid, 0);
     let text = fs::read_to_string(PerfMap::path(pid)).expect("the map");
     fs::remove_file(PerfMap::path(pid)).expect("removed");
     assert!(read.expect("the map"));

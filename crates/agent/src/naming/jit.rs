@@ -1,0 +1,91 @@
+//! Names of code without a file, by the maps that runtimes write.
+
+use std::path::PathBuf;
+
+use infrared_processes::{
+    Pid, ProcFs,
+    host::{Clocks, clock_ticks_per_second},
+    process::start_boottime_ns,
+};
+use infrared_symbolize::{JitProcess, PerfMapLimits, PerfMapPlace, PerfMaps};
+
+/// Bytes of all perf maps together; what was used longest ago goes first.
+const MAX_BYTES: usize = 32 << 20;
+/// Two clocks tell of a process's start and a file's last change, and a file's time is as coarse as a tick.
+const CLOCK_SLACK_NS: i64 = 1_000_000_000;
+
+/// Perf maps of processes, by pid and start (`CLOCK_BOOTTIME`, nanoseconds).
+#[derive(Debug)]
+pub(super) struct JitNames {
+    maps: PerfMaps,
+    procfs: ProcFs,
+}
+
+impl JitNames {
+    pub(super) fn new() -> Self {
+        let maps = PerfMaps::new(PerfMapLimits::default(), MAX_BYTES);
+        Self { maps, procfs: ProcFs::system() }
+    }
+
+    /// Takes in what a process's perf map has got since it was read last.
+    pub(super) fn read(&mut self, process: JitProcess) {
+        let read = self.place(process).map(|place| self.maps.refresh(process, &place));
+        if let Some(Err(error)) = read {
+            tracing::trace!(pid = process.0, %error, "no perf map");
+        }
+    }
+
+    pub(super) fn name(&mut self, process: JitProcess, address: u64) -> Option<String> {
+        self.maps.lookup(process, address).map(str::to_owned)
+    }
+
+    /// `None` where the pid is another process's by now.
+    fn place(&self, (pid, start_ns): JitProcess) -> Option<PerfMapPlace> {
+        let clocks = Clocks::read();
+        let start = i64::try_from(start_ns).ok()?.saturating_add(clocks.boottime_to_monotonic_ns);
+        let since =
+            start.saturating_add(clocks.monotonic_to_unix_ns).saturating_sub(CLOCK_SLACK_NS);
+        let Ok(process) = self.procfs.process(Pid(pid)) else {
+            // The map of a process that is gone may still be there, if its root was ours.
+            return Some(PerfMapPlace { root: PathBuf::from("/"), namespace_pid: pid, since });
+        };
+        let ticks_per_second = clock_ticks_per_second();
+        let started = start_boottime_ns(process.stat().ok()?.start_ticks, ticks_per_second);
+        if start_ns.abs_diff(started) > 1_000_000_000 / ticks_per_second.max(1) {
+            return None;
+        }
+        let namespace_pid = process.status().ok()?.namespace_pids.last().map_or(pid, |pid| pid.0);
+        Some(PerfMapPlace {
+            root: PathBuf::from(format!("/proc/{pid}/root")),
+            namespace_pid,
+            since,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// (pid, start) of this process, and where its map would be.
+    fn this_process() -> (JitProcess, PathBuf) {
+        let pid = std::process::id();
+        let ticks = ProcFs::system().process(Pid(pid)).unwrap().stat().unwrap().start_ticks;
+        let start = start_boottime_ns(ticks, clock_ticks_per_second());
+        ((pid, start), PathBuf::from(format!("/tmp/perf-{pid}.map")))
+    }
+
+    #[test]
+    fn a_process_is_named_by_its_own_map_and_not_by_that_of_another_of_its_pid() {
+        let ((pid, start), path) = this_process();
+        std::fs::write(&path, "1000 10 jitted\n").unwrap();
+        let mut names = JitNames::new();
+        let another = (pid, start + 5_000_000_000);
+        names.read((pid, start));
+        names.read(another);
+        std::fs::remove_file(&path).unwrap();
+        names.read((pid, start));
+        assert_eq!(names.name((pid, start), 0x1008).as_deref(), Some("jitted"));
+        assert_eq!(names.name(another, 0x1008), None);
+    }
+}
