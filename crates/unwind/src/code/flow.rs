@@ -260,11 +260,11 @@ impl<'r, 'd> Flow<'r, 'd> {
                 true
             }
             FlowControl::ConditionalBranch => {
-                self.pending.push((target, frame));
+                self.jump(target, frame);
                 true
             }
             FlowControl::UnconditionalBranch => {
-                self.pending.push((target, frame));
+                self.jump(target, frame);
                 false
             }
             FlowControl::IndirectBranch => {
@@ -279,6 +279,17 @@ impl<'r, 'd> Flow<'r, 'd> {
                 false
             }
             FlowControl::Return | FlowControl::Interrupt | FlowControl::Exception => false,
+        }
+    }
+
+    /// A function that is entered by a jump has its return address on top of the stack, whatever arguments its caller
+    /// has moved below it: V8's builtins pop theirs, and enter each other so.
+    fn jump(&mut self, target: u64, frame: Frame) {
+        match self.locate(target) {
+            Some((index, offset)) if sets_frame_pointer(&self.ranges[index].bytes[offset..]) => {
+                self.start_function(target);
+            }
+            _ => self.pending.push((target, frame)),
         }
     }
 
@@ -331,6 +342,11 @@ fn decoder<'b>(range: &CodeRange<'b>, offset: usize) -> Decoder<'b> {
         decoder.set_ip(range.start + offset as u64);
     }
     decoder
+}
+
+/// Whether code starts with `push rbp; mov rbp, rsp`, in either encoding.
+fn sets_frame_pointer(bytes: &[u8]) -> bool {
+    matches!(*bytes, [0x55, 0x48, 0x89, 0xe5, ..] | [0x55, 0x48, 0x8b, 0xec, ..])
 }
 
 /// Whether code starts with a push of a callee-saved register, `sub rsp` or `endbr64`.

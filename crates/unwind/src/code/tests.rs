@@ -182,3 +182,20 @@ fn a_function_that_makecontext_starts_returns_to_the_end_of_its_stack() {
     assert_eq!(crate::lookup(&table, start - 1).map(|rule| rule.kind), Some(crate::RuleKind::Root));
     assert_ne!(crate::lookup(&table, start - 2).map(|rule| rule.kind), Some(crate::RuleKind::Root));
 }
+
+#[test]
+fn a_function_that_is_jumped_to_has_its_return_address_on_top_of_the_stack() {
+    // pop rcx; push 0 (four times); push rcx; jmp over int3
+    let mut code = vec![0x59, 0x6a, 0, 0x6a, 0, 0x6a, 0, 0x6a, 0, 0x51, 0xeb, 0x04];
+    code.resize(16, 0xcc);
+    // push rbp; mov rbp, rsp; call rbx; leave; ret
+    code.extend([0x55, 0x48, 0x89, 0xe5, 0xff, 0xd3, 0xc9, 0xc3]);
+    let read = |_, _| None;
+    let mut flow = super::flow::Flow::new(&read);
+    flow.add_range(0x1000, &code);
+    flow.follow_functions([0x1000].into());
+    let mut offsets = Vec::new();
+    flow.for_each_run(|range, rule| offsets.push((range.start, rule.cfa_offset)));
+    assert!(offsets.contains(&(0x100a, 40)), "before the jump: {offsets:x?}");
+    assert!(offsets.contains(&(0x1010, 8)) && offsets.contains(&(0x1011, 16)), "{offsets:x?}");
+}
