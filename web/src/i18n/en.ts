@@ -148,6 +148,7 @@ export const en = {
   'search.timeout': 'This expression takes too long.',
   'service.coresAverage': 'cores on average',
   'service.coresNow': 'cores now',
+  'service.process': 'process',
   'service.processes': 'processes',
   'services.cores': '{cores} cores',
   'services.cpu': 'CPU share',

@@ -150,6 +150,7 @@ export const zh: Messages = {
   'search.timeout': '该表达式耗时过长。',
   'service.coresAverage': '核（平均）',
   'service.coresNow': '核（当前）',
+  'service.process': '个进程',
   'service.processes': '个进程',
   'services.cores': '{cores} 核',
   'services.cpu': 'CPU 占比',

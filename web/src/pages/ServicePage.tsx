@@ -94,7 +94,7 @@ function Summary({ services, cpu, service }: { services: Service[]; cpu: number;
       {own?.is_self && <span class="badge self" title={t('services.selfHint')}>{t('services.self')}</span>}
       <span><b>{formatCores(now)}</b> {t('service.coresNow')}</span>
       <span><b>{formatCores(cpu)}</b> {t('service.coresAverage')}</span>
-      {own && own.processes > 0 && <span><b>{own.processes}</b> {t('service.processes')}</span>}
+      {own && own.processes > 0 && <span><b>{own.processes}</b> {t(own.processes === 1 ? 'service.process' : 'service.processes')}</span>}
     </span>
   );
 }

@@ -1,4 +1,5 @@
-//! Colours by kind of frame; the shade comes from the name, so that one function looks the same in every picture.
+//! Colours by kind of frame, as on the page (`web/src/flamegraph/palette.ts`); the shade comes from the name, so that one
+//! function looks the same in every picture.
 
 use crate::FrameKind;
 use crate::tree::{Flags, NodeKind};
@@ -29,17 +30,17 @@ pub(super) fn of(kind: NodeKind, flags: Flags, name: &str) -> String {
 /// Hue in degrees, saturation and lightness in per cent: the least of a frame's shades.
 fn base(kind: NodeKind, flags: Flags) -> (u32, u32, u32) {
     match kind {
-        NodeKind::Group => (215, 18, 78),
-        NodeKind::Frame(FrameKind::Truncated) => (0, 0, 55),
-        NodeKind::Frame(FrameKind::Event) => (280, 40, 75),
-        NodeKind::Frame(_) if flags.contains(Flags::UNNAMED) => (40, 8, 74),
-        NodeKind::Frame(FrameKind::Kernel) => (8, 78, 66),
-        NodeKind::Frame(_) if flags.contains(Flags::INLINED) => (48, 85, 78),
-        NodeKind::Frame(FrameKind::Go) => (182, 55, 64),
-        NodeKind::Frame(FrameKind::Jit) => (110, 45, 66),
-        NodeKind::Frame(FrameKind::Vdso) => (330, 50, 76),
-        NodeKind::Frame(FrameKind::Runtime) => (255, 45, 78),
-        NodeKind::Frame(FrameKind::Native) => (30, 88, 66),
+        NodeKind::Group => (222, 14, 82),
+        NodeKind::Frame(FrameKind::Truncated) => (346, 72, 78),
+        NodeKind::Frame(FrameKind::Event) => (312, 46, 78),
+        NodeKind::Frame(_) if flags.contains(Flags::UNNAMED) => (30, 8, 74),
+        NodeKind::Frame(FrameKind::Kernel) => (208, 60, 74),
+        NodeKind::Frame(_) if flags.contains(Flags::INLINED) => (44, 88, 74),
+        NodeKind::Frame(FrameKind::Go) => (180, 52, 67),
+        NodeKind::Frame(FrameKind::Jit) => (122, 40, 70),
+        NodeKind::Frame(FrameKind::Vdso) => (316, 48, 78),
+        NodeKind::Frame(FrameKind::Runtime) => (256, 60, 79),
+        NodeKind::Frame(FrameKind::Native) => (20, 90, 72),
     }
 }
 
