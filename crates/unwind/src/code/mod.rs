@@ -23,7 +23,7 @@ use crate::image::Image;
 use crate::rule::Rule;
 use crate::spans::{Pieces, Span};
 
-/// Holes shorter than this are alignment padding.
+/// Holes shorter than this are alignment padding, unless they are whole sections (`.fini` has 9 bytes).
 const MIN_HOLE: u64 = 16;
 
 /// Larger symbol tables are not worth their reading: images with so many functions describe them.
@@ -130,12 +130,12 @@ pub(crate) fn code_sections<'d, R: ReadRef<'d>>(image: &Image<'d, R>) -> Vec<Ran
 /// What `described` leaves out of `sections`.
 fn holes(sections: &[Range<u64>], described: &Pieces) -> Vec<Range<u64>> {
     let mut holes = Vec::new();
-    let mut add = |hole: Range<u64>| {
-        if hole.end.saturating_sub(hole.start) >= MIN_HOLE {
-            holes.push(hole);
-        }
-    };
     for section in sections {
+        let mut add = |hole: Range<u64>| {
+            if hole == *section || hole.end.saturating_sub(hole.start) >= MIN_HOLE {
+                holes.push(hole);
+            }
+        };
         let pieces = described.as_slice();
         let first = pieces.partition_point(|piece| piece.end() <= section.start);
         let mut at = section.start;

@@ -199,3 +199,30 @@ fn a_function_that_is_jumped_to_has_its_return_address_on_top_of_the_stack() {
     assert!(offsets.contains(&(0x100a, 40)), "before the jump: {offsets:x?}");
     assert!(offsets.contains(&(0x1010, 8)) && offsets.contains(&(0x1011, 16)), "{offsets:x?}");
 }
+
+#[test]
+fn the_shortest_section_has_rules() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("program.c");
+    let output = directory.path().join("program");
+    std::fs::write(&source, "int main(void) { return 0; }").unwrap();
+    let status = Command::new("gcc").arg("-o").args([&output, &source]).status();
+    assert!(status.expect("gcc is needed").success());
+    let bytes = std::fs::read(output).unwrap();
+    let table = build(bytes.as_slice(), &Options::default()).unwrap();
+    let image = Image::open(&bytes[..], 64 << 20).unwrap();
+    let fini = image.section(".fini").expect("gcc's start-up files have it");
+    assert!(fini.size < 16, "{} bytes", fini.size);
+    // sub rsp, 8; add rsp, 8; ret
+    let offsets = (0..fini.size).map(|offset| {
+        let rule = crate::lookup(&table, fini.address + offset);
+        rule.map(|rule| (rule.kind, rule.cfa_reg, rule.cfa_offset))
+    });
+    assert!(
+        offsets.clone().all(|found| {
+            found == Some((RuleKind::Offset, 7, 8)) || found == Some((RuleKind::Offset, 7, 16))
+        }),
+        "{:?}",
+        offsets.collect::<Vec<_>>()
+    );
+}
