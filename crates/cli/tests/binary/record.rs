@@ -9,7 +9,7 @@ use std::{
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::{Running, assert_says, infrared, run};
+use crate::support::{Busy, Running, assert_says, infrared, run};
 
 /// Burns some tenths of a second and ends with the code 7.
 const BUSY: &str = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; exit 7";
@@ -83,6 +83,7 @@ fn nothing_seen_is_said_and_still_written() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("out.json");
     let path = path.to_str().unwrap();
+    let _busy = Busy::start();
     let arguments = ["record", "--service", "no such service", "-d", "500ms", "-o", path];
     assert_says(&arguments, 0, &["no samples of service no such service"]);
     let document: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
@@ -130,10 +131,8 @@ fn a_signal_reaches_the_command_whose_end_is_recorded() {
 
 #[test]
 fn one_look_at_the_top_is_printed() {
-    let mut busy = Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
+    let _busy = Busy::start();
     let said = run(&["top", "--once", "--json", "--interval", "1s"]);
-    busy.kill().unwrap();
-    busy.wait().unwrap();
     let picture: Value = serde_json::from_str(&said.stdout).unwrap();
     assert!(picture["samples"].as_u64().unwrap() > 0, "{picture}");
     let services = picture["services"].as_array().unwrap();

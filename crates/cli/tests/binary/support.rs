@@ -18,6 +18,23 @@ pub(crate) fn infrared(arguments: &[&str]) -> Command {
     command
 }
 
+/// A shell that is on a CPU until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Busy(Child);
+
+impl Busy {
+    pub(crate) fn start() -> Self {
+        Self(Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap())
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
 /// What a run that ends by itself has said.
 #[derive(Debug)]
 pub(crate) struct Said {
