@@ -22,7 +22,7 @@ mod up;
 
 pub use builds::Builds;
 pub use chain::{Ring, chain_error};
-pub use cpu_time::process_cpu_ns;
+pub use cpu_time::{process_cpu_ns, stolen_ns};
 pub use folded::{Folded, FoldedError, Frame, Stack};
 pub use interval::{Interval, binomial_interval};
 pub use launch::{Actor, Launch, copy_program};

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use crate::{
     Interval, Machine, Observed, Outcome, Recording, Request, Target, Truth, binomial_interval,
-    built, process_cpu_ns,
+    built, process_cpu_ns, stolen_ns,
 };
 
 /// A shares program to be run.
@@ -25,6 +25,9 @@ pub struct SharesRun {
     pub truth: Truth,
     /// CPU time by the kernel's account, nanoseconds.
     pub accounted_ns: u64,
+    /// What the hypervisor took from the machine meanwhile, by this program's part of the accounted time; nanoseconds.
+    /// It occupied its processors then too, as far as anyone inside can tell.
+    pub stolen_ns: u64,
     hz: u32,
 }
 
@@ -52,7 +55,7 @@ impl SharesRun {
     pub fn record(cast: &[Cast], hz: u32) -> Result<Vec<Self>> {
         let _machine = Machine::reserve()?;
         let mut targets = cast.iter().map(start).collect::<Result<Vec<_>>>()?;
-        let before = accounted(&targets)?;
+        let (before, stolen_before) = (accounted(&targets)?, stolen_ns()?);
         let pids = targets.iter().map(Target::pid).collect();
         let recording = Recording::start(Request { pids, hz })?;
         targets.iter_mut().try_for_each(Target::release)?;
@@ -60,21 +63,23 @@ impl SharesRun {
         for (target, cast) in targets.iter_mut().zip(cast) {
             truths.push(target.truth(Duration::from_secs(cast.seconds.into()))?);
         }
-        let after = accounted(&targets)?;
+        let (after, stolen) = (accounted(&targets)?, stolen_ns()? - stolen_before);
         let Outcome { folded, .. } = recording.finish()?;
         targets.into_iter().try_for_each(Target::leave)?;
         let observed =
             cast.iter().map(|Cast { program, .. }| Observed::of(&folded, &[&service(program)]));
-        let accounted = after.iter().zip(before).map(|(after, before)| after - before);
-        let runs = observed.zip(truths).zip(accounted);
-        Ok(runs
-            .map(|((observed, truth), accounted_ns)| Self { observed, truth, accounted_ns, hz })
-            .collect())
+        let accounted: Vec<u64> = after.iter().zip(before).map(|(now, then)| now - then).collect();
+        let sum = accounted.iter().sum::<u64>().max(1);
+        let run = |((observed, truth), accounted_ns): ((_, _), &u64)| {
+            let stolen_ns = (stolen as f64 * *accounted_ns as f64 / sum as f64) as u64;
+            Self { observed, truth, accounted_ns: *accounted_ns, stolen_ns, hz }
+        };
+        Ok(observed.zip(truths).zip(&accounted).map(run).collect())
     }
 
-    /// Samples as time, against the accounted time: 0.01 means one in a hundred too much.
+    /// Samples as time, against the accounted and the stolen time: 0.01 means one in a hundred too much.
     pub fn conservation_error(&self) -> f64 {
-        self.sampled_seconds() / (self.accounted_ns as f64 / 1e9) - 1.0
+        self.sampled_seconds() / ((self.accounted_ns + self.stolen_ns) as f64 / 1e9) - 1.0
     }
 
     pub fn sampled_seconds(&self) -> f64 {

@@ -47,10 +47,11 @@ fn go() -> &'static SharesRun {
 
 fn samples_add_up_to_the_accounted_time(run: &SharesRun) {
     let (sampled, accounted) = (run.sampled_seconds(), run.accounted_ns as f64 / 1e9);
+    let stolen = run.stolen_ns as f64 / 1e9;
     let error = run.conservation_error();
     assert!(
         error.abs() <= CONSERVATION,
-        "{sampled:.3} s sampled, {accounted:.3} s accounted: {:+.2} %",
+        "{sampled:.3} s sampled, {accounted:.3} s accounted and {stolen:.3} s stolen: {:+.2} %",
         error * 100.0
     );
 }

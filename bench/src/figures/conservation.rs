@@ -20,10 +20,11 @@ fn row(cast: Cast) -> Result<Row> {
     let error = run.conservation_error();
     let what = format!("conservation, {} thread(s), {} s at {HZ} Hz", cast.threads, cast.seconds);
     let measured = format!(
-        "{:+.2} % ({:.2} s sampled, {:.2} s accounted)",
+        "{:+.2} % ({:.2} s sampled, {:.2} s accounted, {:.2} s stolen by the hypervisor)",
         error * 100.0,
         run.sampled_seconds(),
-        run.accounted_ns as f64 / 1e9
+        run.accounted_ns as f64 / 1e9,
+        run.stolen_ns as f64 / 1e9
     );
     Ok(Row::new(what, measured).against("within 1.5 %", error.abs() <= BAR))
 }
