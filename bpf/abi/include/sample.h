@@ -6,7 +6,7 @@
 #define IR_MAX_KERNEL_FRAMES 127
 #define IR_COMM_LENGTH	     16
 /* User stack memory that travels with a sample that the kernel cannot unwind yet. */
-#define IR_STACK_COPY_SHIFT 16
+#define IR_STACK_COPY_SHIFT 18
 #define IR_STACK_COPY_MAX   (1u << IR_STACK_COPY_SHIFT)
 
 enum ir_record_type {

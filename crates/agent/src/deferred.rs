@@ -5,8 +5,8 @@ use std::{collections::VecDeque, time::Duration, time::Instant};
 
 use infrared_bpf::DeferredSample;
 
-/// Bytes of stack copies that wait at most: some 256 of the largest, or thousands of the usual ones.
-const CAPACITY_BYTES: usize = 16 << 20;
+/// Bytes of stack copies that wait at most: 128 of the largest, or thousands of the usual ones.
+const CAPACITY_BYTES: usize = 32 << 20;
 /// A sample that waits longer is unwound with what is there.
 const PATIENCE: Duration = Duration::from_secs(8);
 
