@@ -26,7 +26,6 @@ pub struct SharesRun {
     /// CPU time by the kernel's account, nanoseconds.
     pub accounted_ns: u64,
     /// What the hypervisor took from the machine meanwhile, by this program's part of the accounted time; nanoseconds.
-    /// It occupied its processors then too, as far as anyone inside can tell.
     pub stolen_ns: u64,
     hz: u32,
 }
@@ -77,9 +76,15 @@ impl SharesRun {
         Ok(observed.zip(truths).zip(&accounted).map(run).collect())
     }
 
-    /// Samples as time, against the accounted and the stolen time: 0.01 means one in a hundred too much.
+    /// Samples as time, against the accounted time: 0.01 means one in a hundred too much.
+    ///
+    /// The timer goes on while the hypervisor runs something else, and nobody is accounted for that. How much of it was
+    /// taken from this program, and how much from processors that it was not on, is not told: it occupied its
+    /// processors for what it is accounted for at least, and for all of the stolen time besides at most.
     pub fn conservation_error(&self) -> f64 {
-        self.sampled_seconds() / ((self.accounted_ns + self.stolen_ns) as f64 / 1e9) - 1.0
+        let (sampled, accounted) = (self.sampled_seconds(), self.accounted_ns as f64 / 1e9);
+        let occupied = sampled.clamp(accounted, accounted + self.stolen_ns as f64 / 1e9);
+        sampled / occupied - 1.0
     }
 
     pub fn sampled_seconds(&self) -> f64 {
