@@ -51,7 +51,7 @@ pub(crate) const FIGURES: &[Figure] = &[
     },
     Figure {
         name: "unwinding",
-        about: "BPF run time per unwound frame, 20 to 60 frames deep (20 s)",
+        about: "BPF run time per unwound frame, 20 to 60 frames deep (1 min)",
         measure: unwinding::measure,
     },
     Figure {
