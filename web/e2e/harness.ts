@@ -46,11 +46,27 @@ export function harness(): Harness {
   });
   h.open = async (path) => {
     await h.page.goto(h.url + path);
-    await h.page.waitForSelector(path.startsWith('/service') ? '.profile' : '.services tbody tr');
+    if (!path.startsWith('/service')) return void (await h.page.waitForSelector('.services tbody tr'));
+    for (const part of ['.profile', '.u-over', '.quality']) await h.page.waitForSelector(part);
+    await atRest(h.page);
   };
   h.asked = (...parts) => h.mock.requests.filter((r: string) => parts.every((p) => r.includes(p))).length;
   h.allow = (pattern) => void allowed.push(pattern);
   return h;
+}
+
+/** Waits until nothing loads and nothing moved for some frames: a pointer that aims at a moving graph hits another bar. */
+async function atRest(page: Page) {
+  await page.evaluate(async () => {
+    const places = () => [...document.querySelectorAll('.u-over, .flame-scroll, .functions-row')].map((e) => Object.values(e.getBoundingClientRect().toJSON())).join();
+    const loads = () => document.querySelector('.loading, [aria-busy=true]') !== null;
+    for (let still = 0, before = ''; still < 5; ) {
+      await new Promise(requestAnimationFrame);
+      const now = places();
+      still = now === before && !loads() ? still + 1 : 0;
+      before = now;
+    }
+  });
 }
 
 /** Waits until a value becomes what is expected; for what the page does on its own. */

@@ -34,7 +34,7 @@ describe('the timeline', () => {
     expect((to - from) / 900_000).toBeCloseTo(0.25, 1);
     await eventually(() => h.asked('/tree', `from=${from}`, `to=${to}`)).toBe(1);
     await eventually(() => h.asked('/quality', `from=${from}`)).toBe(1);
-    expect(await h.page.locator('.live').textContent()).toContain('Paused');
+    await eventually(() => h.page.locator('.live').textContent()).toContain('Paused');
     await eventually(() => h.mock.streams.size).toBe(0);
     await h.page.getByRole('button', { name: 'Clear', exact: true }).click();
     await eventually(() => parameter('sel')).toBeNull();
@@ -53,7 +53,7 @@ describe('the timeline', () => {
     await h.page.getByRole('button', { name: 'Last 15m' }).click();
     await h.page.getByRole('button', { name: 'Last 1h' }).click();
     await eventually(() => h.asked('/tree', 'from=-1h')).toBe(1);
-    expect(parameter('from')).toBe('-1h');
+    await eventually(() => parameter('from')).toBe('-1h');
   });
 });
 
@@ -64,22 +64,22 @@ describe('the flame graph', () => {
     await h.page.mouse.down();
     await h.page.mouse.up();
     await eventually(() => parameter('zoom')).toMatch(/^[0-9a-f]{8}$/);
-    expect(await h.page.locator('.crumb').last().textContent()).toBe(name);
+    await eventually(() => h.page.locator('.crumb').last().textContent()).toBe(name);
     await h.page.reload();
     await h.page.waitForSelector('.crumb');
-    expect(await h.page.locator('.crumb').last().textContent()).toBe(name);
+    await eventually(() => h.page.locator('.crumb').last().textContent()).toBe(name);
     await h.page.goBack();
     await eventually(() => parameter('zoom')).toBeNull();
-    expect(await h.page.locator('.crumb').count()).toBe(0);
+    await eventually(() => h.page.locator('.crumb').count()).toBe(0);
   });
 
   test('the tooltip gives share, interval, CPU time and samples', async () => {
     await h.open('/service?name=checkout');
     await hover(1);
-    const text = await h.page.locator('.tooltip').innerText();
-    expect(text).toMatch(/start_thread/);
-    expect(text).toMatch(/libc\.so\.6/);
-    expect(text).toMatch(/Total\s+100\.0 %\s+[\d.]+–100\.00? %\s+[\d.]+ s\s+\d+/);
+    const text = () => h.page.locator('.tooltip').innerText();
+    await eventually(text).toMatch(/start_thread/);
+    await eventually(text).toMatch(/libc\.so\.6/);
+    await eventually(text).toMatch(/Total\s+100\.0 %\s+[\d.]+–100\.00? %\s+[\d.]+ s\s+\d+/);
   });
 
   test('is used by keyboard alone, and says where it is', async () => {
@@ -87,9 +87,9 @@ describe('the flame graph', () => {
     await h.page.locator('.flame-scroll').focus();
     await h.page.keyboard.press('ArrowDown');
     await h.page.keyboard.press('ArrowDown');
-    expect(await detail()).toBe('std::sys::pal::unix::thread::Thread::new::thread_start');
-    expect(await h.page.locator('[role=treeitem]').getAttribute('aria-level')).toBe('3');
-    expect(await h.page.locator('.detail [aria-live=polite]').textContent()).toContain('total');
+    await eventually(detail).toBe('std::sys::pal::unix::thread::Thread::new::thread_start');
+    await eventually(() => h.page.locator('[role=treeitem]').getAttribute('aria-level')).toBe('3');
+    await eventually(() => h.page.locator('.detail [aria-live=polite]').textContent()).toContain('total');
     await h.page.keyboard.press('Enter');
     await eventually(() => parameter('zoom')).not.toBeNull();
     await h.page.keyboard.press('Escape');
@@ -98,10 +98,10 @@ describe('the flame graph', () => {
     await h.page.keyboard.press('f');
     await eventually(() => parameter('view')).toBe('callers');
     await h.page.keyboard.press('?');
-    expect(await h.page.locator('dialog.help').isVisible()).toBe(true);
+    await eventually(() => h.page.locator('dialog.help').isVisible()).toBe(true);
     await h.page.keyboard.press('Escape');
     await h.page.keyboard.press('/');
-    expect(await h.page.evaluate(() => document.activeElement?.getAttribute('type'))).toBe('search');
+    await eventually(() => h.page.evaluate(() => document.activeElement?.getAttribute('type'))).toBe('search');
   });
 
   test('the wheel zooms with Ctrl and the link follows', async () => {
@@ -121,8 +121,8 @@ describe('the flame graph', () => {
     const total = await h.page.locator('.detail-numbers').textContent();
     await h.page.locator('.legend-item', { hasText: 'Kernel' }).click();
     await eventually(() => h.page.locator('.search-status').textContent()).toContain('functions: 0,');
-    expect(parameter('fold')).toBe('kernel');
-    expect((await h.page.locator('.detail-numbers').textContent())?.slice(0, 20)).toBe(total?.slice(0, 20));
+    await eventually(() => parameter('fold')).toBe('kernel');
+    await eventually(async () => (await h.page.locator('.detail-numbers').textContent())?.slice(0, 20)).toBe(total?.slice(0, 20));
   });
 });
 
@@ -158,11 +158,11 @@ describe('functions', () => {
     const row = h.page.locator('.functions-row', { hasText: 'runtime.mallocgc' });
     await row.click();
     await eventually(() => parameter('fn')).toBe('runtime.mallocgc');
-    expect(await row.getAttribute('aria-selected')).toBe('true');
+    await eventually(() => row.getAttribute('aria-selected')).toBe('true');
     await h.page.getByRole('button', { name: 'Callers & callees' }).first().click();
     await h.page.waitForSelector('.sandwich-head');
-    expect(await h.page.locator('.sandwich-head').textContent()).toContain('runtime.mallocgc');
-    expect(await h.page.getByRole('tree').count()).toBe(2);
+    await eventually(() => h.page.locator('.sandwich-head').textContent()).toContain('runtime.mallocgc');
+    await eventually(() => h.page.getByRole('tree').count()).toBe(2);
   });
 
   test('the table is used by keyboard', async () => {
@@ -171,7 +171,7 @@ describe('functions', () => {
     await h.page.keyboard.press('ArrowDown');
     await h.page.keyboard.press('Enter');
     await eventually(() => parameter('view')).toBe('callers');
-    expect(parameter('fn')).toBeTruthy();
+    await eventually(() => parameter('fn')).toBeTruthy();
   });
 });
 
@@ -181,8 +181,8 @@ describe('filters, exports, refresh', () => {
     await h.page.getByRole('button', { name: 'Thread' }).click();
     await h.page.getByLabel('pricing-cache').check();
     await eventually(() => h.asked('/tree', 'label.thread.name=pricing-cache')).toBe(1);
-    expect(h.asked('/timeline', 'label.thread.name=pricing-cache')).toBe(1);
-    expect(parameter('label.thread.name')).toBe('pricing-cache');
+    await eventually(() => h.asked('/timeline', 'label.thread.name=pricing-cache')).toBe(1);
+    await eventually(() => parameter('label.thread.name')).toBe('pricing-cache');
   });
 
   test('exports ask for the same selection', async () => {
@@ -224,19 +224,19 @@ describe('filters, exports, refresh', () => {
     await eventually(() => h.asked('/tree')).toBe(before + 1);
     await h.page.mouse.move(5, 5);
     await eventually(detail).toBe(name);
-    expect(await h.page.locator('.crumb').last().textContent()).toBe(name);
+    await eventually(() => h.page.locator('.crumb').last().textContent()).toBe(name);
   });
 
   test('a whole view comes back from its link', async () => {
     const link = '/service?name=gateway&from=-1h&by=thread.name&view=split&q=runtime&orient=flame&color=module&fold=kernel&fn=runtime.mallocgc&module=%2Fusr%2Flocal%2Fbin%2Fgateway&fsort=-total';
     await h.open(link);
     await h.page.waitForSelector('.search-share');
-    expect(await h.page.getByRole('searchbox').inputValue()).toBe('runtime');
-    expect(await h.page.locator('.segmented [aria-pressed=true]').textContent()).toBe('Both');
-    expect(await h.page.getByRole('button', { name: 'Root below' }).count()).toBe(1);
-    expect(await h.page.getByLabel('Colours').inputValue()).toBe('module');
-    expect(await h.page.locator('.legend-item.off').textContent()).toContain('Kernel');
-    expect(await h.page.locator('.functions-row.selected').textContent()).toContain('runtime.mallocgc');
-    expect(await h.page.locator('[aria-sort=descending]').textContent()).toContain('Total');
+    await eventually(() => h.page.getByRole('searchbox').inputValue()).toBe('runtime');
+    await eventually(() => h.page.locator('.segmented [aria-pressed=true]').textContent()).toBe('Both');
+    await eventually(() => h.page.getByRole('button', { name: 'Root below' }).count()).toBe(1);
+    await eventually(() => h.page.getByLabel('Colours').inputValue()).toBe('module');
+    await eventually(() => h.page.locator('.legend-item.off').textContent()).toContain('Kernel');
+    await eventually(() => h.page.locator('.functions-row.selected').textContent()).toContain('runtime.mallocgc');
+    await eventually(() => h.page.locator('[aria-sort=descending]').textContent()).toContain('Total');
   });
 });

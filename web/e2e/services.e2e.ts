@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, test } from 'vitest';
 import { eventually, harness } from './harness';
 
 const h = harness();
@@ -7,39 +7,39 @@ const names = () => h.page.locator('.services tbody .name a').allTextContents();
 describe('the services list', () => {
   test('shows everything first, then the busiest services, with the profiler labelled', async () => {
     await h.open('/');
-    expect(await names()).toEqual(['Total', 'checkout', 'gateway', 'postgres', 'report-worker', 'nginx.service', 'infrared', 'cron.service']);
-    expect(await h.page.locator('tr', { hasText: 'infrared' }).locator('.badge.self').textContent()).toBe('this profiler');
-    expect(await h.page.locator('tr', { hasText: 'report-worker' }).locator('.badge.bad').first().textContent()).toContain('truncated');
+    await eventually(names).toEqual(['Total', 'checkout', 'gateway', 'postgres', 'report-worker', 'nginx.service', 'infrared', 'cron.service']);
+    await eventually(() => h.page.locator('tr', { hasText: 'infrared' }).locator('.badge.self').textContent()).toBe('this profiler');
+    await eventually(() => h.page.locator('tr', { hasText: 'report-worker' }).locator('.badge.bad').first().textContent()).toContain('truncated');
   });
 
   test('filters and sorts, and the link says so', async () => {
     await h.open('/');
     await h.page.getByPlaceholder('Filter services').fill('r');
-    expect(await names()).toEqual(['postgres', 'report-worker', 'nginx.service', 'infrared', 'cron.service']);
+    await eventually(names).toEqual(['postgres', 'report-worker', 'nginx.service', 'infrared', 'cron.service']);
     await h.page.getByRole('button', { name: 'Service' }).click();
     await eventually(() => h.page.url()).toContain('filter=r&sort=service');
     await h.page.reload();
     await h.page.waitForSelector('.services tbody tr');
-    expect(await names()).toEqual(['cron.service', 'infrared', 'nginx.service', 'postgres', 'report-worker']);
+    await eventually(names).toEqual(['cron.service', 'infrared', 'nginx.service', 'postgres', 'report-worker']);
     await h.page.getByPlaceholder('Filter services').fill('no such service');
-    expect(await h.page.locator('.empty').textContent()).toContain('No service matches');
+    await eventually(() => h.page.locator('.empty').textContent()).toContain('No service matches');
   });
 
   test('leaves out what the profiler burns when asked to', async () => {
     await h.open('/');
     await h.page.getByLabel('Without Infrared itself').check();
     await eventually(names).not.toContain('infrared');
-    expect(h.asked('/services', 'exclude_self=true')).toBeGreaterThan(0);
+    await eventually(() => h.asked('/services', 'exclude_self=true')).toBeGreaterThan(0);
   });
 
   test('a click opens the service and the back button returns', async () => {
     await h.open('/?from=-5m');
     await h.page.getByRole('link', { name: 'gateway' }).click();
     await h.page.waitForSelector('.profile');
-    expect(h.page.url()).toBe(`${h.url}/service?name=gateway&from=-5m`);
+    await eventually(() => h.page.url()).toBe(`${h.url}/service?name=gateway&from=-5m`);
     await h.page.goBack();
     await h.page.waitForSelector('.services');
-    expect(h.page.url()).toBe(`${h.url}/?from=-5m`);
+    await eventually(() => h.page.url()).toBe(`${h.url}/?from=-5m`);
   });
 
   test('says that nothing was sampled yet, and fills when the first window comes', async () => {
@@ -60,7 +60,7 @@ describe('the connection', () => {
     h.mock.broken = true;
     await h.page.getByLabel('Without Infrared itself').check();
     await eventually(() => h.page.locator('.banner').textContent()).toContain('cannot be reached');
-    expect(await names()).toContain('checkout');
+    await eventually(names).toContain('checkout');
     h.mock.broken = false;
     await h.page.getByRole('button', { name: 'Try now' }).click();
     await eventually(() => h.page.locator('.banner').count()).toBe(0);
@@ -87,13 +87,13 @@ describe('settings', () => {
   test('theme and language change at once and are kept', async () => {
     await h.open('/');
     await h.page.getByRole('button', { name: '中文' }).click();
-    expect(await h.page.locator('h1').textContent()).toBe('服务');
+    await eventually(() => h.page.locator('h1').textContent()).toBe('服务');
     await h.page.getByRole('button', { name: '主题：跟随系统' }).click();
     await h.page.getByRole('button', { name: '主题：浅色' }).click();
-    expect(await h.page.evaluate(() => document.documentElement.dataset.theme)).toBe('dark');
+    await eventually(() => h.page.evaluate(() => document.documentElement.dataset.theme)).toBe('dark');
     await h.page.reload();
     await h.page.waitForSelector('.services tbody tr');
-    expect(await h.page.locator('h1').textContent()).toBe('服务');
-    expect(await h.page.evaluate(() => [document.documentElement.dataset.theme, document.documentElement.lang])).toEqual(['dark', 'zh-CN']);
+    await eventually(() => h.page.locator('h1').textContent()).toBe('服务');
+    await eventually(() => h.page.evaluate(() => [document.documentElement.dataset.theme, document.documentElement.lang])).toEqual(['dark', 'zh-CN']);
   });
 });
