@@ -109,8 +109,11 @@ fn jit_code_is_named_by_the_map_that_node_writes() {
     let script =
         "function hotLoop(n) { let s = 0; for (let i = 0; i < n; i++) s += i % 7; return s }
         let t = 0; for (let i = 0; i < 2000; i++) t += hotLoop(1000); console.log(process.pid)";
-    let output = Command::new("node").arg("--perf-basic-prof").args(["-e", script]).output();
-    let output = output.expect("node is needed");
+    // V8 leaves a log where it runs.
+    let workshop = Workshop::new();
+    let mut node = Command::new("node");
+    node.arg("--perf-basic-prof").args(["-e", script]).current_dir(workshop.path("."));
+    let output = node.output().expect("node is needed");
     let pid: u32 = String::from_utf8_lossy(&output.stdout).trim().parse().expect("a pid");
     let root = PathBuf::from("/");
     let mut map = PerfMap::new(PerfMapLimits::default());
