@@ -20,7 +20,6 @@ struct ir_host {
 	/* Working memory of the lookups. */
 	struct ir_page current_page;
 	struct ir_rule current_rule;
-	struct ir_known_rule known_rule;
 };
 
 /* Whose surroundings the calling thread unwinds in. */
@@ -49,12 +48,9 @@ IR_INLINE struct ir_page *ir_page_find(const struct ir_walk *walk, const struct 
 }
 
 /* On the host every rule is looked up. */
-IR_INLINE struct ir_known_rule *ir_known_rule_slot(struct ir_walk *walk, u64 hash)
+IR_INLINE struct ir_known_rules *ir_known_rules(struct ir_walk *walk)
 {
-	struct ir_known_rule *slot = &ir_current_host->known_rule;
-
-	slot->image = IR_IMAGE_NONE;
-	return slot;
+	return 0;
 }
 
 IR_INLINE const struct ir_rule *ir_rule_at(const struct ir_walk *walk, u32 index)

@@ -102,17 +102,25 @@ struct {
 	__uint(max_entries, 1 << 22);
 } ir_records SEC(".maps");
 
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, IR_STAT_COUNT);
-	__type(key, u32);
-	__type(value, u64);
-} ir_stats SEC(".maps");
+/* Whose process entry a CPU has at hand. */
+struct ir_known_process {
+	u64 mm;			/* the address space itself: an exec has another */
+	u64 start_stack;
+	u64 start_time_ns;	/* tells reused pids apart */
+	u32 pid;		/* 0: none */
+	u32 epoch;
+};
+
+IR_INLINE bool ir_same_process(const struct ir_known_process *a, const struct ir_known_process *b)
+{
+	return a->pid == b->pid && a->epoch == b->epoch && a->mm == b->mm && a->start_stack == b->start_stack &&
+	       a->start_time_ns == b->start_time_ns;
+}
 
 /* Working memory of one CPU. Larger than a per-CPU map's value may be, so an array with an entry a CPU. */
 struct ir_scratch {
 	struct ir_walk walk;
-	struct ir_known_rule known_rules[IR_KNOWN_RULES];
+	struct ir_known_rules known;
 	struct {
 		struct ir_kernel_stack head;
 		u64 addresses[IR_MAX_KERNEL_FRAMES + 1];
@@ -121,6 +129,7 @@ struct ir_scratch {
 		struct ir_deferred head;
 		unsigned char stack[IR_STACK_COPY_MAX];
 	} deferred;
+	struct ir_known_process known_process;
 	u64 defer_second;
 	u64 defer_count;
 };
@@ -133,10 +142,23 @@ struct {
 	__type(value, struct ir_scratch);
 } ir_scratches SEC(".maps");
 
-IR_INLINE void ir_count(u32 stat, u64 amount)
-{
-	u64 *value = bpf_map_lookup_elem(&ir_stats, &stat);
+/* Counters side by side: those of one sample are in one cache line or two. */
+struct ir_counters {
+	u64 of[IR_STAT_COUNT];
+};
 
-	if (value)
-		*value += amount;
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct ir_counters);
+} ir_stats SEC(".maps");
+
+IR_INLINE void ir_count(enum ir_stat stat, u64 amount)
+{
+	u32 zero = 0;
+	struct ir_counters *counters = bpf_map_lookup_elem(&ir_stats, &zero);
+
+	if (counters)
+		counters->of[stat] += amount;
 }

@@ -113,21 +113,40 @@ IR_INLINE void walk_begin(struct ir_walk *walk)
 	walk->count = 0;
 	walk->window = ir_live.window;
 	walk->epoch = ir_live.tables_epoch;
-	walk->mapping.start = 0;
-	walk->mapping.end = 0;
+	walk->known = IR_KNOWN_NOTHING;
 	walk->hash = 0x75736572;
 	walk->valid = 0xffff;
 }
 
-/* The process entry of this address space. false if user space has not told us of it, or told us of an older exec. */
-IR_INLINE bool find_process(struct ir_walk *walk, u32 pid, struct task_struct *task)
+/*
+ * The process entry of this address space. false if user space has not told us of it, or told us of an older exec. Two
+ * samples in a row are mostly of one process: its entry and mappings then stay at hand.
+ */
+IR_INLINE bool find_process(struct ir_scratch *scratch, const struct ir_sample *sample, struct task_struct *task)
 {
-	struct ir_process *process = bpf_map_lookup_elem(&ir_processes, &pid);
+	struct ir_walk *walk = &scratch->walk;
+	struct mm_struct *mm = task->mm;
+	struct ir_process *process;
+	struct ir_known_process now = {
+		.mm = (u64)mm,
+		.start_stack = mm->start_stack,
+		.start_time_ns = sample->start_time_ns,
+		.pid = sample->pid,
+		.epoch = ir_live.processes_epoch,
+	};
 
+	if (ir_same_process(&scratch->known_process, &now))
+		return true;
+	scratch->known_process.pid = 0;
+	ir_forget_mappings(walk);
+	process = bpf_map_lookup_elem(&ir_processes, &now.pid);
 	if (!process)
 		return false;
 	walk->process = *process;
-	return !process->start_stack || process->start_stack == task->mm->start_stack;
+	if (process->start_stack && process->start_stack != now.start_stack)
+		return false;
+	scratch->known_process = now;
+	return true;
 }
 
 /* The user stack's hash, having sent its frames if they are new. */
@@ -239,7 +258,7 @@ IR_INLINE bool take_user_stack(struct ir_scratch *scratch, struct ir_sample *sam
 	}
 	walk->registers = registers;
 	walk->return_address = (sample->flags & IR_SAMPLE_IN_SYSCALL) ? 1 : 0;
-	known = find_process(walk, sample->pid, task);
+	known = find_process(scratch, sample, task);
 	if (!known)
 		walk->process.state = 0;
 	if (walk->process.state & IR_PROCESS_COMPAT)

@@ -32,10 +32,10 @@ IR_INLINE struct ir_page *ir_page_find(const struct ir_walk *walk, const struct 
 	return bpf_map_lookup_elem(&ir_pages, key);
 }
 
-IR_INLINE struct ir_known_rule *ir_known_rule_slot(struct ir_walk *walk, u64 hash)
+IR_INLINE struct ir_known_rules *ir_known_rules(struct ir_walk *walk)
 {
 	/* The walk is the first member of its CPU's scratch memory. */
-	return &((struct ir_scratch *)walk)->known_rules[hash & (IR_KNOWN_RULES - 1)];
+	return &((struct ir_scratch *)walk)->known;
 }
 
 IR_INLINE const struct ir_rule *ir_rule_at(const struct ir_walk *walk, u32 index)

@@ -38,6 +38,12 @@ impl Live {
         self.write(ir_live { tables_epoch: before.tables_epoch.wrapping_add(1), ..before })
     }
 
+    /// Processes that CPUs have at hand are looked up anew.
+    pub(crate) fn processes_changed(&self) -> Result<(), KernelError> {
+        let before = self.state.get();
+        self.write(ir_live { processes_epoch: before.processes_epoch.wrapping_add(1), ..before })
+    }
+
     pub(crate) fn pause(&self, is_paused: bool) -> Result<(), KernelError> {
         self.write(ir_live { paused: u32::from(is_paused), ..self.state.get() })
     }

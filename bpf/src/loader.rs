@@ -110,6 +110,7 @@ impl Kernel {
             map("ir_processes")?,
             map("ir_filter_pids")?,
             map("ir_filter_cgroups")?,
+            Rc::clone(&live),
         );
         let inbox = Rc::new(RefCell::new(Inbox::default()));
         let ring = open_ring(&map("ir_records")?, &inbox)?;

@@ -1,6 +1,6 @@
 //! What the kernel side knows of processes: their executable mappings, and which of them it samples.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, rc::Rc};
 
 use infrared_abi::{IR_MAPPING_SLAB_SIZE, bytes_of, ir_go_offsets, ir_mapping, ir_process};
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
@@ -9,6 +9,7 @@ use crate::{
     arena::{Arena, SlabKind, put},
     error::KernelError,
     extents::Extent,
+    live::Live,
 };
 
 /// The executable mappings of one process, as the kernel shall see them.
@@ -30,6 +31,7 @@ pub struct ProcessMaps {
     processes: MapHandle,
     filter_pids: MapHandle,
     filter_cgroups: MapHandle,
+    live: Rc<Live>,
     blocks: HashMap<u32, Extent>,
 }
 
@@ -39,6 +41,7 @@ impl ProcessMaps {
         processes: MapHandle,
         pids: MapHandle,
         cgroups: MapHandle,
+        live: Rc<Live>,
     ) -> Self {
         let kind =
             SlabKind { what: "mappings", size: IR_MAPPING_SLAB_SIZE, limit: slabs.max_entries() };
@@ -47,6 +50,7 @@ impl ProcessMaps {
             processes,
             filter_pids: pids,
             filter_cgroups: cgroups,
+            live,
             blocks: HashMap::new(),
         }
     }
@@ -70,7 +74,9 @@ impl ProcessMaps {
             self.arena.release(extent);
             return Err(error);
         }
-        if let Some(old) = self.blocks.insert(pid, extent) {
+        let old = self.blocks.insert(pid, extent);
+        self.outdate_known();
+        if let Some(old) = old {
             self.arena.release(old);
         }
         Ok(())
@@ -86,7 +92,15 @@ impl ProcessMaps {
             tracing::trace!(pid, %error, "process was not in the filter");
         }
         if let Some(extent) = self.blocks.remove(&pid) {
+            self.outdate_known();
             self.arena.release(extent);
+        }
+    }
+
+    /// CPUs let go of the process that they have at hand; to be done before the room of its mappings is given away.
+    fn outdate_known(&self) {
+        if let Err(error) = self.live.processes_changed() {
+            tracing::warn!(%error, "the kernel may use mappings that are gone");
         }
     }
 

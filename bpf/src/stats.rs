@@ -36,10 +36,11 @@ pub struct Stats([u64; IR_STAT_COUNT as usize]);
 impl Stats {
     pub(crate) fn read(map: &MapHandle) -> Self {
         let mut stats = Self::default();
-        for (index, total) in stats.0.iter_mut().enumerate() {
-            let values = map.lookup_percpu(&(index as u32).to_ne_bytes(), MapFlags::ANY);
-            for value in values.ok().flatten().unwrap_or_default() {
-                *total += infrared_abi::read::<u64>(&value).unwrap_or(0);
+        let cpus = map.lookup_percpu(&0u32.to_ne_bytes(), MapFlags::ANY);
+        for counters in cpus.ok().flatten().unwrap_or_default() {
+            for (total, counter) in stats.0.iter_mut().zip(counters.chunks_exact(size_of::<u64>()))
+            {
+                *total += infrared_abi::read::<u64>(counter).unwrap_or(0);
             }
         }
         stats

@@ -28,7 +28,12 @@ IR_INLINE u64 ir_at_or_below(u64 index, u64 count, u64 key, u64 wanted)
  * The searches are loops that stay loops: between two samples the program has the instruction cache to itself, and
  * unrolled code is fetched anew line by line.
  */
-#define IR_FOR_STEPS(step, from, to) _Pragma("clang loop unroll(disable)") for (u64 step = (from); step >= (to); step >>= 1)
+#ifdef __clang__
+#define IR_KEEP_LOOP _Pragma("clang loop unroll(disable)")
+#else
+#define IR_KEEP_LOOP
+#endif
+#define IR_FOR_STEPS(step, from, to) IR_KEEP_LOOP for (u64 step = (from); step >= (to); step >>= 1)
 
 IR_INLINE u64 ir_mapping_step(const struct ir_mapping *slab, u64 first, u64 count, u64 found, u64 step, u64 pc)
 {
@@ -38,11 +43,22 @@ IR_INLINE u64 ir_mapping_step(const struct ir_mapping *slab, u64 first, u64 coun
 	return found + (ir_at_or_below(next, count, slab[slot].start, pc) & step);
 }
 
+IR_INLINE bool ir_is_in(const struct ir_mapping *mapping, u64 pc)
+{
+	return pc >= mapping->start && pc < mapping->end;
+}
+
 /* Finds the mapping of pc into walk->mapping. false if pc is in no executable mapping. */
 IR_INLINE bool ir_find_mapping(struct ir_walk *walk, u64 pc)
 {
-	if (pc >= walk->mapping.start && pc < walk->mapping.end)
+	if (ir_is_in(&walk->mapping, pc))
 		return true;
+	for (u32 i = 0; i < IR_RECENT_MAPPINGS; i++) {
+		if (ir_is_in(&walk->recent[i], pc)) {
+			walk->mapping = walk->recent[i];
+			return true;
+		}
+	}
 	const struct ir_mapping *slab = ir_mapping_slab(walk, walk->process.slab);
 	u64 first = walk->process.first, count = walk->process.count, found = 0;
 
@@ -57,9 +73,10 @@ IR_INLINE bool ir_find_mapping(struct ir_walk *walk, u64 pc)
 
 	const struct ir_mapping *mapping = &slab[(first + found) & (IR_MAPPING_SLAB_SIZE - 1)];
 
-	if (pc < mapping->start || pc >= mapping->end)
+	if (!ir_is_in(mapping, pc))
 		return false;
 	walk->mapping = *mapping;
+	walk->recent[walk->recent_next++ & (IR_RECENT_MAPPINGS - 1)] = *mapping;
 	return true;
 }
 _Static_assert(IR_MAPPING_SLAB_SIZE == 8192, "the steps cover a slab");
@@ -98,23 +115,43 @@ IR_INLINE const struct ir_rule *ir_search_rule(struct ir_walk *walk, u32 image, 
 	return ir_rule_at(walk, rows[(first + found) & (IR_SLAB_ROWS - 1)].rule);
 }
 
+IR_INLINE bool ir_is_rule_of(const struct ir_known_rule *known, const struct ir_walk *walk, u32 image, u64 address)
+{
+	return known->address == address && known->image == image && known->epoch == walk->epoch;
+}
+
 /*
  * As ir_search_rule. The same call sites come again and again, and between two samples the program has the CPU's caches
- * to itself: a search touches half a dozen cold cache lines, a known rule one.
+ * to itself: a search touches half a dozen cold cache lines, a known rule half a one.
  */
 IR_INLINE const struct ir_rule *ir_find_rule(struct ir_walk *walk, u32 image, u64 address, u32 *why)
 {
-	struct ir_known_rule *known = ir_known_rule_slot(walk, ir_hash_mix(image, address));
-	const struct ir_rule *rule;
+	struct ir_known_rules *all = ir_known_rules(walk);
 
-	if (known->address == address && known->image == image && known->epoch == walk->epoch)
-		return &known->rule;
-	rule = ir_search_rule(walk, image, address, why);
-	if (!rule)
-		return 0;
-	known->address = address;
-	known->image = image;
-	known->epoch = walk->epoch;
-	known->rule = *rule;
+	if (!all)
+		return ir_search_rule(walk, image, address, why);
+	u32 at = walk->known;
+	struct ir_known_rule *known = &all->rules[at & (IR_KNOWN_RULES - 1)];
+
+	if (at == IR_KNOWN_NOTHING || !ir_is_rule_of(known, walk, image, address)) {
+		u16 *indexed = &all->index[ir_hash_mix(image, address) & (IR_KNOWN_RULES_INDEX - 1)];
+
+		at = *indexed;
+		known = &all->rules[at & (IR_KNOWN_RULES - 1)];
+		if (!ir_is_rule_of(known, walk, image, address)) {
+			const struct ir_rule *rule = ir_search_rule(walk, image, address, why);
+
+			if (!rule)
+				return 0;
+			at = (u32)all->end++;
+			*indexed = (u16)at;
+			known = &all->rules[at & (IR_KNOWN_RULES - 1)];
+			known->address = address;
+			known->image = image;
+			known->epoch = walk->epoch;
+			known->rule = *rule;
+		}
+	}
+	walk->known = at + 1;
 	return &known->rule;
 }

@@ -8,7 +8,7 @@
  *   const struct ir_row *ir_row_slab(walk, u32 slab)                   IR_SLAB_ROWS rows, or NULL
  *   struct ir_page *ir_page_find(walk, const struct ir_page_key *key)  or NULL
  *   const struct ir_rule *ir_rule_at(walk, u32 index)                  or NULL
- *   struct ir_known_rule *ir_known_rule_slot(walk, u64 hash)           where a rule with that hash may be kept
+ *   struct ir_known_rules *ir_known_rules(walk)                        rules at hand, or NULL: none are kept
  */
 #pragma once
 

@@ -23,8 +23,10 @@ typedef long long s64;
 #define IR_REGISTERS  16
 #define IR_NEAR_WORDS 8
 
-/* Rules that one CPU keeps at hand: 64 KiB. A power of two. */
-#define IR_KNOWN_RULES 2048
+/* Powers of two. */
+#define IR_KNOWN_RULES	     512
+#define IR_KNOWN_RULES_INDEX 1024
+#define IR_KNOWN_NOTHING     0xffffffffu
 
 /* The rule at a stated address of an image, as the tables of an epoch have it. */
 struct ir_known_rule {
@@ -34,6 +36,18 @@ struct ir_known_rule {
 	struct ir_rule rule;
 };
 _Static_assert(sizeof(struct ir_known_rule) == 32, "two known rules share a cache line");
+
+/*
+ * Rules that one CPU keeps at hand, in the order in which walks came upon them: where a caller's rule is known, it mostly
+ * follows its callee's, and the CPU's prefetcher has it there in time. The newest takes the place of the oldest.
+ */
+struct ir_known_rules {
+	struct ir_known_rule rules[IR_KNOWN_RULES];
+	u16 index[IR_KNOWN_RULES_INDEX];	/* by the hash of image and address: where its rule may be */
+	u64 end;				/* rules kept so far */
+};
+
+#define IR_RECENT_MAPPINGS 4
 
 struct ir_walk {
 	struct ir_registers registers;
@@ -46,13 +60,23 @@ struct ir_walk {
 	u32 count;
 	u32 window;		/* marks pages as used */
 	u32 epoch;		/* of the tables: rules known from another are not used */
+	u32 known;		/* where the caller's rule is, if it follows that of the last frame; or IR_KNOWN_NOTHING */
 	struct ir_process process;
 	struct ir_mapping mapping;	/* of the last frame: the next one is mostly in it too */
+	struct ir_mapping recent[IR_RECENT_MAPPINGS];	/* of this process, found last */
+	u32 recent_next;
 	u64 hash;
 	u64 near[IR_NEAR_WORDS];	/* the words below the CFA: one read fetches what most steps need */
 	struct ir_stack head;		/* with the frames behind it, the record that is sent */
 	struct ir_frame frames[IR_MAX_USER_FRAMES];
 };
+
+IR_INLINE void ir_forget_mappings(struct ir_walk *walk)
+{
+	walk->mapping.end = 0;
+	for (u32 i = 0; i < IR_RECENT_MAPPINGS; i++)
+		walk->recent[i].end = 0;
+}
 
 IR_INLINE void ir_walk_stop(struct ir_walk *walk, u32 reason)
 {

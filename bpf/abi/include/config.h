@@ -23,5 +23,7 @@ struct ir_live {
 	unsigned int paused;	/* 1: take no samples */
 	/* Raised after a table was removed, and with the window, so that pages in use are marked in each. */
 	unsigned int tables_epoch;
+	/* Raised after what the kernel side knew of a process was replaced or removed. */
+	unsigned int processes_epoch;
 };
-_Static_assert(sizeof(struct ir_live) == 12, "the live state is 12 bytes");
+_Static_assert(sizeof(struct ir_live) == 16, "the live state is 16 bytes");

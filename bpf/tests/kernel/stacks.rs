@@ -3,9 +3,9 @@
 use infrared_bpf::{
     CopiedStack, DeferredSample, HostUnwinder, KernelConfig, MappingBlock, UserStack,
     abi::{
-        IR_PROCESS_COMPAT, IR_PROCESS_KNOWN, IR_SAMPLE_IN_KERNEL, IR_SAMPLE_IN_SYSCALL,
-        IR_STOP_COMPAT, IR_STOP_COMPLETE, IR_STOP_NO_TABLE, IR_STOP_NOT_READY,
-        IR_STOP_STACK_COPY_LIMIT,
+        IR_IMAGE_PENDING, IR_PROCESS_COMPAT, IR_PROCESS_KNOWN, IR_SAMPLE_IN_KERNEL,
+        IR_SAMPLE_IN_SYSCALL, IR_STOP_COMPAT, IR_STOP_COMPLETE, IR_STOP_NO_TABLE,
+        IR_STOP_NOT_READY, IR_STOP_STACK_COPY_LIMIT,
     },
 };
 
@@ -115,6 +115,42 @@ fn rules_of_a_table_that_is_gone_are_not_used() {
     assert_eq!(reasons, [IR_STOP_NO_TABLE], "the subject's own code has no table any more");
     let gone = after.stacks[0].hash;
     assert!(after.samples.len() > 50 && after.samples.iter().all(|s| s.user_stack == gone));
+}
+
+#[test]
+fn mappings_that_were_replaced_or_removed_are_not_used() {
+    let (mut session, mut subject) = Session::with_subject(&config());
+    let mut images = Images::default();
+    let block = session.load_tables(&mut images, &subject);
+    let pid = subject.pid();
+    session.kernel.processes.publish(pid, &block).unwrap();
+    subject.tell("spin");
+    meanwhile();
+    assert!(session.take().stacks.iter().any(|stack| stack.stop_reason == IR_STOP_COMPLETE));
+    // Every CPU that sampled it has the process and the mapping of its code at hand.
+    let mut pending = block.clone();
+    for mapping in &mut pending.mappings {
+        mapping.image = IR_IMAGE_PENDING;
+    }
+    session.kernel.processes.publish(pid, &pending).unwrap();
+    drop(session.take());
+    meanwhile();
+    let after = session.take();
+    assert!(after.samples.is_empty(), "old mappings were used");
+    assert!(after.deferred.len() > 50);
+    session.kernel.processes.publish(pid, &block).unwrap();
+    drop(session.take());
+    meanwhile();
+    assert!(session.take().samples.len() > 50);
+    session.kernel.processes.remove(pid);
+    session.kernel.processes.select_pid(pid).unwrap();
+    drop(session.take());
+    meanwhile();
+    let after = session.take();
+    assert!(
+        after.samples.is_empty() && after.deferred.len() > 50,
+        "a process that is gone was used"
+    );
 }
 
 #[test]
