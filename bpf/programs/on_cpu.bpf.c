@@ -114,6 +114,7 @@ IR_INLINE void walk_begin(struct ir_walk *walk)
 	walk->window = ir_live.window;
 	walk->epoch = ir_live.tables_epoch;
 	walk->known = IR_KNOWN_NOTHING;
+	walk->piece_bytes = 0;
 	walk->hash = 0x75736572;
 	walk->valid = 0xffff;
 }

@@ -21,7 +21,11 @@ typedef long long s64;
 #define IR_OPAQUE(value) __asm__ volatile("" : "+r"(value))
 
 #define IR_REGISTERS  16
-#define IR_NEAR_WORDS 8
+
+/* Of the stack, what is read at once, and what of it a step looks at: the words below its CFA. */
+#define IR_PIECE_WORDS 64
+#define IR_PIECE_BYTES (IR_PIECE_WORDS * 8)
+#define IR_NEAR_BYTES  64
 
 /* Powers of two. */
 #define IR_KNOWN_RULES	     512
@@ -66,7 +70,9 @@ struct ir_walk {
 	struct ir_mapping recent[IR_RECENT_MAPPINGS];	/* of this process, found last */
 	u32 recent_next;
 	u64 hash;
-	u64 near[IR_NEAR_WORDS];	/* the words below the CFA: one read fetches what most steps need */
+	u64 piece_start;	/* runtime address of piece */
+	u64 piece_bytes;	/* that were read: a multiple of 8, or 0 */
+	u64 piece[IR_PIECE_WORDS];	/* of the stack, see stack.h */
 	struct ir_stack head;		/* with the frames behind it, the record that is sent */
 	struct ir_frame frames[IR_MAX_USER_FRAMES];
 };

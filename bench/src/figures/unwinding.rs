@@ -65,7 +65,8 @@ fn round() -> Result<Round> {
     let mut command = Command::new(built("shares-c")?);
     command.args(["--threads", "2", "--min-depth", "16", "--depth", "56"]);
     let mut target = Target::start(command)?;
-    let mut recording = Recording::start(Request { pids: vec![target.pid()], hz: HZ })?;
+    // The whole machine, as `infrared up` has it; the program fills it.
+    let mut recording = Recording::start(Request { pids: vec![], hz: HZ })?;
     target.release()?;
     recording.go_on_for(TIME)?;
     let run = sampling_run(recording.pid())?;

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "../../lookup.h"
+#include "../../stack.h"
 #include "registers.h"
 
 /* x16 to x30, sp and pc of struct sigcontext (asm/sigcontext.h). */
@@ -45,7 +46,7 @@ IR_INLINE enum ir_recovery ir_recover(const struct ir_walk *walk, u64 cfa, s32 s
 			return IR_LOST;
 		address += (s64)(slot - IR_SLOT_RBP_ZERO) * 8;
 	}
-	return ir_read_user(value, sizeof(*value), address) ? IR_RECOVERED : IR_UNREADABLE;
+	return ir_read_stack(walk, address, value) ? IR_RECOVERED : IR_UNREADABLE;
 }
 
 IR_INLINE void ir_step_signal(struct ir_walk *walk, s32 offset)
@@ -106,6 +107,7 @@ IR_INLINE void ir_step_to_caller(struct ir_walk *walk, const struct ir_rule *rul
 		ir_walk_stop(walk, IR_STOP_NO_PROGRESS);
 		return;
 	}
+	ir_stack_cover(walk, cfa - IR_NEAR_BYTES);
 	enum ir_recovery got = ir_recover(walk, cfa, rule->ra_slot, 30, &pc);
 
 	if (got != IR_RECOVERED) {
@@ -124,7 +126,7 @@ IR_INLINE void ir_step_to_caller(struct ir_walk *walk, const struct ir_rule *rul
 /* (fp, pc) = (*fp, *(fp + 8)) */
 IR_INLINE void ir_step_frame_pointer(struct ir_walk *walk, bool changes_stack)
 {
-	u64 saved[2], fp = walk->registers.general[IR_FP];
+	u64 pc, caller_fp, fp = walk->registers.general[IR_FP];
 
 	if (!((walk->valid >> IR_FP) & 1)) {
 		ir_walk_stop(walk, IR_STOP_REGISTER_LOST);
@@ -134,13 +136,14 @@ IR_INLINE void ir_step_frame_pointer(struct ir_walk *walk, bool changes_stack)
 		ir_walk_stop(walk, IR_STOP_BAD_FRAME_POINTER);
 		return;
 	}
-	if (!ir_read_user(saved, sizeof(saved), fp)) {
+	ir_stack_cover(walk, fp);
+	if (!ir_read_stack(walk, fp + 8, &pc) || !ir_read_stack(walk, fp, &caller_fp)) {
 		ir_walk_stop(walk, IR_STOP_STACK_UNREADABLE);
 		return;
 	}
-	walk->registers.pc = saved[1] & IR_ARM64_ADDRESS_MASK;
+	walk->registers.pc = pc & IR_ARM64_ADDRESS_MASK;
 	walk->registers.general[IR_SP] = fp + 16;
-	walk->registers.general[IR_FP] = saved[0];
+	walk->registers.general[IR_FP] = caller_fp;
 	walk->valid = 1u << IR_FP;
 	walk->return_address = 1;
 }

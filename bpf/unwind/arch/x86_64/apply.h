@@ -9,6 +9,7 @@
 #pragma once
 
 #include "../../lookup.h"
+#include "../../stack.h"
 #include "registers.h"
 
 /* mcontext_t.gregs by DWARF number: r8..r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip (asm/sigcontext.h). */
@@ -25,25 +26,12 @@ IR_INLINE bool ir_register(const struct ir_walk *walk, u32 number, u64 *value)
 	return (walk->valid >> number) & 1;
 }
 
-/* Reads the word at CFA + 8 * slot: walk->near[i] = *(CFA + 8 * (i - IR_NEAR_WORDS)) where that was readable. */
-IR_INLINE bool ir_read_cfa_slot(const struct ir_walk *walk, bool near_read, u64 cfa, s32 slot, u64 *value)
-{
-	u32 index = (u32)(slot + IR_NEAR_WORDS);
-
-	if (near_read && index < IR_NEAR_WORDS) {
-		*value = walk->near[index & (IR_NEAR_WORDS - 1)];
-		return true;
-	}
-	return ir_read_user(value, sizeof(*value), cfa + (s64)slot * 8);
-}
-
 enum ir_recovery { IR_RECOVERED, IR_LOST, IR_UNREADABLE };
 
 /* The caller's value of register `number`, by its slot. */
-IR_INLINE enum ir_recovery ir_recover(const struct ir_walk *walk, bool near_read, u64 cfa, s32 slot, u32 number,
-				      u64 *value)
+IR_INLINE enum ir_recovery ir_recover(const struct ir_walk *walk, u64 cfa, s32 slot, u32 number, u64 *value)
 {
-	u64 base;
+	u64 address = cfa + (s64)slot * 8;
 
 	if (slot == IR_SLOT_SAME)
 		return ir_register(walk, number, value) ? IR_RECOVERED : IR_LOST;
@@ -52,12 +40,11 @@ IR_INLINE enum ir_recovery ir_recover(const struct ir_walk *walk, bool near_read
 	if (slot >= IR_SLOT_REGISTER)
 		return ir_register(walk, (u32)slot, value) ? IR_RECOVERED : IR_LOST;
 	if (slot >= IR_SLOT_RBP_FIRST) {
-		if (!ir_register(walk, IR_RBP, &base))
+		if (!ir_register(walk, IR_RBP, &address))
 			return IR_LOST;
-		return ir_read_user(value, sizeof(*value), base + (s64)(slot - IR_SLOT_RBP_ZERO) * 8) ? IR_RECOVERED :
-												  IR_UNREADABLE;
+		address += (s64)(slot - IR_SLOT_RBP_ZERO) * 8;
 	}
-	return ir_read_cfa_slot(walk, near_read, cfa, slot, value) ? IR_RECOVERED : IR_UNREADABLE;
+	return ir_read_stack(walk, address, value) ? IR_RECOVERED : IR_UNREADABLE;
 }
 
 IR_INLINE void ir_step_signal(struct ir_walk *walk, s32 offset)
@@ -128,16 +115,16 @@ IR_INLINE void ir_step_to_caller(struct ir_walk *walk, const struct ir_rule *rul
 		ir_walk_stop(walk, IR_STOP_NO_PROGRESS);
 		return;
 	}
-	bool near_read = ir_read_user(walk->near, sizeof(walk->near), cfa - sizeof(walk->near));
-	enum ir_recovery got = ir_recover(walk, near_read, cfa, rule->ra_slot, IR_RAX, &pc);
+	ir_stack_cover(walk, cfa - IR_NEAR_BYTES);
+	enum ir_recovery got = ir_recover(walk, cfa, rule->ra_slot, IR_RAX, &pc);
 
 	if (got != IR_RECOVERED) {
 		ir_walk_stop(walk, got == IR_LOST ? IR_STOP_REGISTER_LOST : IR_STOP_STACK_UNREADABLE);
 		return;
 	}
-	if (ir_recover(walk, near_read, cfa, rule->fp_slot, IR_RBP, &fp) == IR_RECOVERED)
+	if (ir_recover(walk, cfa, rule->fp_slot, IR_RBP, &fp) == IR_RECOVERED)
 		valid |= 1u << IR_RBP;
-	if (ir_recover(walk, near_read, cfa, rule->rbx_slot, IR_RBX, &rbx) == IR_RECOVERED)
+	if (ir_recover(walk, cfa, rule->rbx_slot, IR_RBX, &rbx) == IR_RECOVERED)
 		valid |= 1u << IR_RBX;
 	walk->registers.pc = pc;
 	walk->registers.general[IR_RSP] = cfa;
@@ -154,7 +141,7 @@ IR_INLINE void ir_step_to_caller(struct ir_walk *walk, const struct ir_rule *rul
  */
 IR_INLINE void ir_step_frame_pointer(struct ir_walk *walk, bool changes_stack)
 {
-	u64 saved[2], fp = walk->registers.general[IR_RBP];
+	u64 pc, caller_fp, fp = walk->registers.general[IR_RBP];
 
 	if (!((walk->valid >> IR_RBP) & 1)) {
 		ir_walk_stop(walk, IR_STOP_REGISTER_LOST);
@@ -164,13 +151,14 @@ IR_INLINE void ir_step_frame_pointer(struct ir_walk *walk, bool changes_stack)
 		ir_walk_stop(walk, IR_STOP_BAD_FRAME_POINTER);
 		return;
 	}
-	if (!ir_read_user(saved, sizeof(saved), fp)) {
+	ir_stack_cover(walk, fp);
+	if (!ir_read_stack(walk, fp + 8, &pc) || !ir_read_stack(walk, fp, &caller_fp)) {
 		ir_walk_stop(walk, IR_STOP_STACK_UNREADABLE);
 		return;
 	}
-	walk->registers.pc = saved[1];
+	walk->registers.pc = pc;
 	walk->registers.general[IR_RSP] = fp + 16;
-	walk->registers.general[IR_RBP] = saved[0];
+	walk->registers.general[IR_RBP] = caller_fp;
 	walk->valid = (1u << IR_RSP) | (1u << IR_RBP);
 	walk->return_address = 1;
 }
