@@ -11,7 +11,7 @@ use object::elf::{SHT_DYNSYM, SHT_SYMTAB};
 
 use crate::debug_file::{self, CheckedFile, DebugFiles, DebugSearch};
 use crate::demangle::is_mangled;
-use crate::dwarf::{self, Debug, DebugBudget, DwarfIndex, Frames};
+use crate::dwarf::{self, Debug, DebugBudget, DwarfIndex, Frames, Kept};
 use crate::elf::symbols::{self, Symbol, SymbolTable};
 use crate::elf::{Elf, plt};
 use crate::error::{Error, Result};
@@ -27,6 +27,7 @@ const READS_PER_BYTE: u64 = 4;
 #[derive(Debug, Default)]
 pub(crate) struct ImageMemory {
     pub(crate) dwarf: DwarfIndex,
+    pub(crate) kept: Kept,
     checked: Option<CheckedFile>,
     /// Its debug information has exceeded the budget.
     too_costly: bool,
@@ -97,10 +98,13 @@ impl Resolver<'_> {
             Some(files) => (&files.debug, files.supplement.as_ref()),
             None => (self.binary, own.as_ref()),
         };
-        let opened = Debug::open(debug, supplement, self.binary.lowest_code(), budget);
+        let ImageMemory { dwarf: index, kept, .. } = &mut *self.memory;
+        let opened = Debug::open(debug, supplement, self.binary.lowest_code(), budget, kept);
         let read = opened.and_then(|debug| {
             let Some(debug) = debug else { return Ok(Frames::default()) };
-            dwarf::frames(&debug, &mut self.memory.dwarf, svmas)
+            let frames = dwarf::frames(&debug, index, svmas);
+            debug.leave(kept);
+            frames
         });
         let incomplete = match &read {
             Ok(frames) => frames.incomplete,

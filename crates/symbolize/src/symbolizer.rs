@@ -11,6 +11,7 @@ use lru::LruCache;
 use crate::cache::{ImageSerial, ResultCache, Strings};
 use crate::debug_file::DebugSearch;
 use crate::demangle::demangle;
+use crate::dwarf::Kept;
 use crate::elf::Elf;
 use crate::input::ReadAt;
 use crate::line::{Frame, Line, Symbolized};
@@ -27,6 +28,8 @@ pub struct Limits {
     pub result_bytes: usize,
     /// Where units and functions are in debug information, kept between batches.
     pub index_bytes: usize,
+    /// Decompressed sections of debug information, kept between batches for the images that were named last.
+    pub inflated_bytes: usize,
     /// One image's pages and decompressed sections while a batch lasts. Compressed debug information
     /// that takes more than half of it is not used. The work on a batch is bounded in proportion.
     pub transient_bytes: u64,
@@ -34,7 +37,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { result_bytes: 8 << 20, index_bytes: 8 << 20, transient_bytes: 64 << 20 }
+        Self {
+            result_bytes: 8 << 20,
+            index_bytes: 8 << 20,
+            inflated_bytes: 10 << 20,
+            transient_bytes: 64 << 20,
+        }
     }
 }
 
@@ -193,10 +201,14 @@ impl Symbolizer {
         if self.images.len() > MAX_IMAGES {
             self.images.pop_lru();
         }
-        let mut total = 0;
+        let (mut indexes, mut kept) = (0, 0);
         for (_, (_, memory)) in &mut self.images {
-            memory.dwarf.shrink(self.limits.index_bytes - total);
-            total += memory.dwarf.size();
+            memory.dwarf.shrink(self.limits.index_bytes - indexes);
+            indexes += memory.dwarf.size();
+            if kept + memory.kept.size() > self.limits.inflated_bytes {
+                memory.kept = Kept::default();
+            }
+            kept += memory.kept.size();
         }
     }
 
@@ -206,7 +218,8 @@ impl Symbolizer {
 
     /// Bytes held between batches, about.
     pub fn size(&self) -> usize {
-        let indexes: usize = self.images.iter().map(|(_, (_, m))| m.dwarf.size()).sum();
+        let held = |memory: &ImageMemory| memory.dwarf.size() + memory.kept.size();
+        let indexes: usize = self.images.iter().map(|(_, (_, memory))| held(memory)).sum();
         self.results.bytes() + self.strings.bytes() + indexes
     }
 }

@@ -1,6 +1,9 @@
 //! Builds the profiles of a window.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use infrared_bpf::abi::{IR_STOP_COMPLETE, stop_reason_text};
 use infrared_processes::host::Clocks;
@@ -29,7 +32,8 @@ pub(super) fn cpu_profile(
 ) -> (Profile, StackEnds) {
     let start_ns = clocks.unix_ns(window.start_ns);
     let mut builder = Builder::new(ValueType::cpu_samples(), start_ns, config.period_ns);
-    let names = frames.name_window(window);
+    let mut names = frames.name_window(window);
+    let mut known_series = HashMap::new();
     let mut ends = StackEnds::default();
     let nobody = ProcessRef { jit_id: (0, 0), identity: Arc::default(), mappings: Arc::default() };
     for (key, times) in &window.samples {
@@ -38,16 +42,15 @@ pub(super) fn cpu_profile(
             window,
             key,
             process,
-            &names,
+            &mut names,
             frames,
             &mut builder,
             &mut ends,
             times.len() as u64,
         );
-        let mut series: Series = (*process.identity).clone();
-        series.insert(labels::THREAD_NAME.to_owned(), thread_name(&key.thread));
-        series.entry(labels::HOST.to_owned()).or_insert_with(|| config.host_name.clone());
-        let series = builder.series(series);
+        let series = *known_series
+            .entry((key.process, &key.thread))
+            .or_insert_with(|| builder.series(series_of(process, &key.thread, config)));
         // A sample of the last moment of the window before counts at this one's start.
         let inside = |time: &u64| {
             clocks.unix_ns((*time).clamp(window.start_ns, window.end_ns.saturating_sub(1)))
@@ -58,12 +61,19 @@ pub(super) fn cpu_profile(
     (builder.finish(window.end_ns - window.start_ns), ends)
 }
 
+fn series_of(process: &ProcessRef, thread: &[u8; 16], config: &NamingConfig) -> Series {
+    let mut series: Series = (*process.identity).clone();
+    series.insert(labels::THREAD_NAME.to_owned(), thread_name(thread));
+    series.entry(labels::HOST.to_owned()).or_insert_with(|| config.host_name.clone());
+    series
+}
+
 #[allow(clippy::too_many_arguments, reason = "the parts of one loop body")]
 fn stack_of(
     window: &ClosedWindow,
     key: &SampleKey,
     process: &ProcessRef,
-    names: &WindowNames,
+    names: &mut WindowNames,
     frames: &mut FrameNamer,
     builder: &mut Builder,
     ends: &mut StackEnds,
@@ -72,7 +82,9 @@ fn stack_of(
     let mut locations: Vec<LocationId> = Vec::new();
     if key.kernel_stack != 0 {
         match window.kernel_stack(key.kernel_stack) {
-            Some(stack) => locations.extend(frames.kernel_locations(builder, &stack.addresses)),
+            Some(stack) => {
+                locations.extend(frames.kernel_locations(builder, names, &stack.addresses))
+            }
             None => locations.push(builder.truncated("kernel stack lost")),
         }
     }

@@ -26,9 +26,13 @@ pub(crate) struct FrameNamer {
 /// A place in an image: its number, and a stated address in it.
 type Place = (u32, u64);
 
-/// The names of one window.
+/// The names of one window, and the locations that its profile has of them so far.
 pub(super) struct WindowNames {
     named: HashMap<Place, Symbolized>,
+    /// By place and low confidence.
+    user: HashMap<(Place, bool), LocationId>,
+    /// By the address to look up.
+    kernel: HashMap<u64, LocationId>,
 }
 
 impl FrameNamer {
@@ -69,7 +73,7 @@ impl FrameNamer {
             let found = self.symbolize(number, image, &svmas);
             named.extend(svmas.into_iter().map(|svma| (number, svma)).zip(found));
         }
-        WindowNames { named }
+        WindowNames { named, user: HashMap::new(), kernel: HashMap::new() }
     }
 
     fn symbolize(&mut self, number: u32, image: &Image, svmas: &[u64]) -> Vec<Symbolized> {
@@ -114,37 +118,16 @@ impl FrameNamer {
         &mut self,
         builder: &mut Builder,
         window: &ClosedWindow,
-        names: &WindowNames,
+        names: &mut WindowNames,
         stack: &UserStack,
         process: &ProcessRef,
     ) -> Vec<LocationId> {
-        let locate = |frame| self.user_location(builder, window, names, frame, process);
+        let locate = |frame| {
+            names
+                .user_location(builder, window, frame, process)
+                .unwrap_or_else(|| self.anonymous_location(builder, frame, process))
+        };
         stack.frames.iter().map(locate).collect()
-    }
-
-    fn user_location(
-        &mut self,
-        builder: &mut Builder,
-        window: &ClosedWindow,
-        names: &WindowNames,
-        frame: &ir_frame,
-        process: &ProcessRef,
-    ) -> LocationId {
-        let low_confidence = u32::from(frame.flags) & IR_FRAME_LOW_CONFIDENCE != 0;
-        if let Some((number, svma)) = place(frame, Some(process))
-            && let Some(image) = window.images.get(number)
-            && let Some(symbolized) = names.named.get(&(number, svma))
-        {
-            let module = builder.module(&image.path, &image.build_id);
-            let location = Location {
-                module: Some(module),
-                address: svma,
-                low_confidence,
-                ..Location::default()
-            };
-            return named_location(builder, image, symbolized, location);
-        }
-        self.anonymous_location(builder, frame, process)
     }
 
     fn anonymous_location(
@@ -180,31 +163,59 @@ impl FrameNamer {
     pub(super) fn kernel_locations(
         &mut self,
         builder: &mut Builder,
+        names: &mut WindowNames,
         addresses: &[u64],
     ) -> Vec<LocationId> {
         let mut locations = Vec::with_capacity(addresses.len());
         for (depth, address) in addresses.iter().enumerate() {
             // All but the leaf are return addresses.
             let address = if depth == 0 { *address } else { address.saturating_sub(1) };
-            let name = self.kernel.name(address);
-            let lines = vec![builder.line(&name.function, "", "", 0)];
-            let module = Some(builder.module(&name.module, ""));
-            let address = if self.kernel.is_masked() { 0 } else { address };
-            let unnamed = !name.is_named;
-            let location = Location {
-                kind: FrameKind::Kernel,
-                module,
-                address,
-                lines,
-                low_confidence: false,
-                unnamed,
-            };
-            locations.push(builder.location(location));
+            let location = names.kernel.entry(address);
+            locations.push(*location.or_insert_with(|| self.kernel_location(builder, address)));
         }
         if self.kernel.is_masked() {
             locations.dedup();
         }
         locations
+    }
+
+    fn kernel_location(&mut self, builder: &mut Builder, address: u64) -> LocationId {
+        let name = self.kernel.name(address);
+        let lines = vec![builder.line(&name.function, "", "", 0)];
+        let module = Some(builder.module(&name.module, ""));
+        let unnamed = !name.is_named;
+        builder.location(Location {
+            kind: FrameKind::Kernel,
+            module,
+            address: if self.kernel.is_masked() { 0 } else { address },
+            lines,
+            low_confidence: false,
+            unnamed,
+        })
+    }
+}
+
+impl WindowNames {
+    /// The location of a frame of an image; `None` for other code.
+    fn user_location(
+        &mut self,
+        builder: &mut Builder,
+        window: &ClosedWindow,
+        frame: &ir_frame,
+        process: &ProcessRef,
+    ) -> Option<LocationId> {
+        let low_confidence = u32::from(frame.flags) & IR_FRAME_LOW_CONFIDENCE != 0;
+        let place = place(frame, Some(process))?;
+        if let Some(location) = self.user.get(&(place, low_confidence)) {
+            return Some(*location);
+        }
+        let image = window.images.get(place.0)?;
+        let symbolized = self.named.get(&place)?;
+        let module = Some(builder.module(&image.path, &image.build_id));
+        let location = Location { module, address: place.1, low_confidence, ..Location::default() };
+        let location = named_location(builder, image, symbolized, location);
+        self.user.insert((place, low_confidence), location);
+        Some(location)
     }
 }
 

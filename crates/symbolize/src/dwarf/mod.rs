@@ -20,7 +20,7 @@ use crate::paged::SectionReader;
 
 use functions::FunctionRange;
 use lines::Files;
-pub(crate) use sections::{Debug, DebugBudget};
+pub(crate) use sections::{Debug, DebugBudget, Kept};
 use units::UnitRange;
 
 /// What is kept of an image's debug information between batches: where units and functions are.

@@ -46,6 +46,30 @@ pub(crate) struct DebugBudget {
     pub(crate) reads: u64,
 }
 
+/// Which of an image's debug files a section is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum DebugFile {
+    Main,
+    Supplement,
+}
+
+/// What a batch leaves for the next one: a busy image has a few new addresses in every window, and to decompress its sections and
+/// to list its units costs more than to look the addresses up.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    inflated: HashMap<(DebugFile, SectionId), Rc<Vec<u8>>>,
+    offsets: HashMap<DebugFile, Rc<[usize]>>,
+}
+
+impl Kept {
+    /// Bytes held.
+    pub(crate) fn size(&self) -> usize {
+        let inflated: usize = self.inflated.values().map(|bytes| bytes.len()).sum();
+        let offsets: usize = self.offsets.values().map(|offsets| size_of_val::<[_]>(offsets)).sum();
+        inflated + offsets
+    }
+}
+
 /// The debug information of one file, open for one batch.
 pub(crate) struct Debug {
     pub(crate) dwarf: Dwarf<SectionReader>,
@@ -53,6 +77,7 @@ pub(crate) struct Debug {
     /// Code below this address was discarded by the linker.
     pub(crate) lowest_code: u64,
     fuel: Rc<Fuel>,
+    file: DebugFile,
     offsets: RefCell<Option<Rc<[usize]>>>,
     units: RefCell<HashMap<usize, Rc<Unit<SectionReader>>>>,
     abbreviations: RefCell<HashMap<usize, Arc<Abbreviations>>>,
@@ -67,6 +92,7 @@ impl Debug {
         supplement: Option<&Elf>,
         lowest_code: u64,
         budget: DebugBudget,
+        kept: &mut Kept,
     ) -> Result<Option<Self>> {
         if elf.section(".debug_info").is_none() {
             return Ok(None);
@@ -76,15 +102,27 @@ impl Debug {
             fuel: Fuel::new(budget.reads),
             memory_left: budget.inflated_bytes,
             next_id: 0,
+            kept,
         };
-        let readers = opener.readers(elf)?;
-        let mut debug = opener.debug(&readers, lowest_code)?;
+        let readers = opener.readers(elf, DebugFile::Main)?;
+        let mut debug = opener.debug(&readers, DebugFile::Main, lowest_code)?;
         if let Some(supplement) = supplement {
-            let readers = opener.readers(supplement)?;
+            let readers = opener.readers(supplement, DebugFile::Supplement)?;
             debug.dwarf.set_sup(opener.dwarf(&readers)?);
-            debug.supplement = Some(Box::new(opener.debug(&readers, lowest_code)?));
+            let file = DebugFile::Supplement;
+            debug.supplement = Some(Box::new(opener.debug(&readers, file, lowest_code)?));
         }
         Ok(Some(debug))
+    }
+
+    /// Leaves for the next batch what this one came to know.
+    pub(crate) fn leave(&self, kept: &mut Kept) {
+        if let Some(offsets) = &*self.offsets.borrow() {
+            kept.offsets.insert(self.file, Rc::clone(offsets));
+        }
+        if let Some(supplement) = &self.supplement {
+            supplement.leave(kept);
+        }
     }
 
     pub(crate) fn out_of_fuel(&self) -> bool {
@@ -174,27 +212,29 @@ fn keep<T>(cache: &RefCell<HashMap<usize, T>>, limit: usize, key: usize, value: 
     cache.insert(key, value);
 }
 
-struct Opener {
+struct Opener<'a> {
     pages: Rc<RefCell<PageCache>>,
     fuel: Rc<Fuel>,
     memory_left: u64,
     next_id: u32,
+    kept: &'a mut Kept,
 }
 
 type Readers = HashMap<SectionId, SectionReader>;
 
-impl Opener {
-    fn readers(&mut self, elf: &Elf) -> Result<Readers> {
-        SECTIONS.into_iter().map(|id| Ok((id, self.reader(elf, id)?))).collect()
+impl Opener<'_> {
+    fn readers(&mut self, elf: &Elf, file: DebugFile) -> Result<Readers> {
+        SECTIONS.into_iter().map(|id| Ok((id, self.reader(elf, file, id)?))).collect()
     }
 
-    fn debug(&mut self, readers: &Readers, lowest_code: u64) -> Result<Debug> {
+    fn debug(&mut self, readers: &Readers, file: DebugFile, lowest_code: u64) -> Result<Debug> {
         Ok(Debug {
             dwarf: self.dwarf(readers)?,
             supplement: None,
             lowest_code,
             fuel: Rc::clone(&self.fuel),
-            offsets: RefCell::default(),
+            file,
+            offsets: RefCell::new(self.kept.offsets.get(&file).map(Rc::clone)),
             units: RefCell::default(),
             abbreviations: RefCell::default(),
             names: RefCell::default(),
@@ -207,20 +247,29 @@ impl Opener {
         Dwarf::load(load).map_err(|e: gimli::Error| Error::from(e))
     }
 
-    fn reader(&mut self, elf: &Elf, id: SectionId) -> Result<SectionReader> {
+    fn reader(&mut self, elf: &Elf, file: DebugFile, id: SectionId) -> Result<SectionReader> {
         let Some(section) = elf.section(id.name()) else {
             return Ok(self.section(0, Backing::Empty));
         };
+        if let Some(bytes) = self.kept.inflated.get(&(file, id)).map(Rc::clone) {
+            return Ok(self.inflated(bytes));
+        }
         Ok(match elf.contents(section, self.memory_left)? {
             Contents::InFile { offset, size } => {
                 let (source, pages) = (Rc::clone(elf.source()), Rc::clone(&self.pages));
                 self.section(size as usize, Backing::File { source, offset, pages })
             }
             Contents::Decompressed(bytes) => {
-                self.memory_left = self.memory_left.saturating_sub(bytes.len() as u64);
-                self.section(bytes.len(), Backing::Memory(Rc::new(bytes)))
+                let bytes = Rc::new(bytes);
+                self.kept.inflated.insert((file, id), Rc::clone(&bytes));
+                self.inflated(bytes)
             }
         })
+    }
+
+    fn inflated(&mut self, bytes: Rc<Vec<u8>>) -> SectionReader {
+        self.memory_left = self.memory_left.saturating_sub(bytes.len() as u64);
+        self.section(bytes.len(), Backing::Memory(bytes))
     }
 
     fn section(&mut self, len: usize, backing: Backing) -> SectionReader {

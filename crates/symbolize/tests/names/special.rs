@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use infrared_symbolize::{
-    DebugSearch, Image, ImageId, KernelSymbols, PerfMap, PerfMapLimits, ReadAt,
+    DebugSearch, Image, ImageId, KernelSymbols, Limits, PerfMap, PerfMapLimits, ReadAt, Symbolizer,
 };
 
 use crate::compare;
@@ -126,6 +126,29 @@ fn jit_code_is_named_by_the_map_that_node_writes() {
     let line = text.lines().rfind(|l| l.contains("hotLoop")).expect("our function");
     let start = u64::from_str_radix(line.split(' ').next().expect("an address"), 16).expect("hex");
     assert!(map.lookup(start + 1).is_some_and(|name| name.contains("hotLoop")));
+}
+
+#[test]
+fn what_one_batch_leaves_for_the_next_changes_no_name_and_is_bounded() {
+    let workshop = Workshop::new();
+    workshop.run(&format!("gcc -O2 -g -gz=zlib -o packed {}", source("plain.c").display()));
+    let elf = workshop.path("packed");
+    let svmas = compare::spread(&elf, 200).expect("addresses");
+    let fresh = names(&elf, &svmas);
+    let mut held = Vec::new();
+    for inflated_bytes in [0, 1 << 20] {
+        // Without results of its own, every batch asks the debug information.
+        let limits = Limits { result_bytes: 0, inflated_bytes, ..Limits::default() };
+        let mut symbolizer = Symbolizer::new(limits);
+        for _ in 0..3 {
+            let named = compare::ours(&mut symbolizer, &elf, &svmas).expect("the file is there");
+            assert_eq!(named, fresh);
+        }
+        assert_eq!(symbolizer.stats().hits, 0);
+        held.push(symbolizer.size());
+    }
+    let [without, with] = held[..] else { panic!("two sizes") };
+    assert!(without + 1000 < with && with < without + (1 << 20), "{without} {with}");
 }
 
 #[test]
