@@ -1,16 +1,12 @@
-//! Switches a running `infrared` off and on from outside, so that both sides of a pair lie a second apart: on a shared
-//! machine everything that takes longer drowns in what the neighbours do.
-//!
-//! Off means that its events do not fire and that its process stands still; what it has yet to do it does when it is on.
+//! Switches the sampling of a running `infrared` off and on from outside, so that both sides of a pair lie a tenth of a second
+//! apart: on a shared machine everything that takes longer drowns in what the neighbours do.
 
 use std::fs::read_link;
 use std::os::fd::OwnedFd;
 
 use anyhow::{Context, Result, ensure};
 use rustix::ioctl::{IntegerSetter, Opcode, ioctl, opcode};
-use rustix::process::{
-    Pid, PidfdFlags, PidfdGetfdFlags, Signal, kill_process, pidfd_getfd, pidfd_open,
-};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
 /// `PERF_EVENT_IOC_ENABLE` and `PERF_EVENT_IOC_DISABLE` of `perf_event_open(2)`.
 const ENABLE: Opcode = opcode::none(b'$', 0);
@@ -19,7 +15,6 @@ const DISABLE: Opcode = opcode::none(b'$', 1);
 /// On again when dropped.
 #[derive(Debug)]
 pub(crate) struct Switch {
-    process: Pid,
     events: Vec<OwnedFd>,
 }
 
@@ -38,16 +33,14 @@ impl Switch {
             }
         }
         ensure!(!events.is_empty(), "the process {pid} has no perf events");
-        Ok(Self { process, events })
+        Ok(Self { events })
     }
 
     pub(crate) fn on(&self) -> Result<()> {
-        self.each_event::<ENABLE>()?;
-        Ok(kill_process(self.process, Signal::CONT)?)
+        self.each_event::<ENABLE>()
     }
 
     pub(crate) fn off(&self) -> Result<()> {
-        kill_process(self.process, Signal::STOP)?;
         self.each_event::<DISABLE>()
     }
 

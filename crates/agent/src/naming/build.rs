@@ -83,7 +83,7 @@ fn stack_of(
     if key.kernel_stack != 0 {
         match window.kernel_stack(key.kernel_stack) {
             Some(stack) => {
-                locations.extend(frames.kernel_locations(builder, names, &stack.addresses))
+                locations.extend(frames.kernel_locations(builder, names, &stack.addresses));
             }
             None => locations.push(builder.truncated("kernel stack lost")),
         }
