@@ -9,8 +9,8 @@ _Thread_local struct ir_host *ir_current_host;
 void ir_host_unwind(struct ir_host *host, struct ir_walk *walk)
 {
 	ir_current_host = host;
-	walk->done = 0;
-	walk->stop = IR_STOP_MAX_FRAMES;
+	ir_walk_begin(walk);
+	ir_forget_mappings(walk);
 	for (u32 step = 0; step <= IR_MAX_USER_FRAMES && !walk->done; step++)
 		ir_walk_step(walk);
 	ir_current_host = 0;

@@ -4,7 +4,7 @@
 #include "platform_host.h"
 
 /*
- * Walks the stack from walk->registers, walk->valid, walk->return_address and walk->process on; the rest of *walk must
- * be zero. Leaves the frames and the stop reason in *walk.
+ * Walks the stack from walk->registers, walk->valid, walk->return_address and walk->process on; what an earlier walk left
+ * in the rest does not matter. Leaves the frames and the stop reason in *walk.
  */
 void ir_host_unwind(struct ir_host *host, struct ir_walk *walk);

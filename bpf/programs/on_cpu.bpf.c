@@ -103,22 +103,6 @@ static long walk_step(u32 index, struct walk_loop *loop)
 	return loop->walk->done & 1;
 }
 
-IR_INLINE void walk_begin(struct ir_walk *walk)
-{
-	walk->return_address = 0;
-	walk->done = 0;
-	walk->stop = IR_STOP_MAX_FRAMES;
-	walk->anonymous = 0;
-	walk->defer = 0;
-	walk->count = 0;
-	walk->window = ir_live.window;
-	walk->epoch = ir_live.tables_epoch;
-	walk->known = IR_KNOWN_NOTHING;
-	walk->piece_bytes = 0;
-	walk->hash = 0x75736572;
-	walk->valid = 0xffff;
-}
-
 /*
  * The process entry of this address space. false if user space has not told us of it, or told us of an older exec. Two
  * samples in a row are mostly of one process: its entry and mappings then stay at hand.
@@ -248,7 +232,11 @@ IR_INLINE bool take_user_stack(struct ir_scratch *scratch, struct ir_sample *sam
 	struct ir_registers registers;
 	bool known;
 
-	walk_begin(walk);
+	ir_walk_begin(walk);
+	walk->valid = 0xffff;
+	walk->return_address = 0;
+	walk->window = ir_live.window;
+	walk->epoch = ir_live.tables_epoch;
 	if (!ir_user_registers(task, &registers, sample)) {
 		sample->flags |= IR_SAMPLE_NO_USER_SIDE;
 		return false;

@@ -91,9 +91,6 @@ impl HostUnwinder {
         walk.registers = *stack.registers;
         walk.valid = 0xffff;
         walk.return_address = u32::from(stack.in_syscall);
-        (walk.count, walk.anonymous, walk.defer, walk.window) = (0, 0, 0, 0);
-        walk.hash = HASH_SEED;
-        walk.mapping = ir_mapping::default();
         walk.process = ir_process {
             state: block.state,
             count: count as u32,
@@ -118,9 +115,6 @@ impl HostUnwinder {
         finish(walk, pid, surroundings.outside)
     }
 }
-
-/// The seed of `walk_begin` in `programs/on_cpu.bpf.c`: hashes agree with the kernel's.
-const HASH_SEED: u64 = 0x7573_6572;
 
 fn finish(walk: &c::ir_walk, pid: u32, outside_copy: bool) -> Unwound {
     let count = (walk.count as usize).min(IR_MAX_USER_FRAMES as usize);

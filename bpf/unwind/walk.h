@@ -84,6 +84,22 @@ IR_INLINE void ir_forget_mappings(struct ir_walk *walk)
 		walk->recent[i].end = 0;
 }
 
+/*
+ * Clears what the last walk left, in the kernel and on the host. The caller sets registers, valid, return_address, process,
+ * window and epoch, and forgets the mappings when the process is another one.
+ */
+IR_INLINE void ir_walk_begin(struct ir_walk *walk)
+{
+	walk->done = 0;
+	walk->stop = IR_STOP_MAX_FRAMES;
+	walk->anonymous = 0;
+	walk->defer = 0;
+	walk->count = 0;
+	walk->known = IR_KNOWN_NOTHING;
+	walk->piece_bytes = 0;
+	walk->hash = 0x75736572;
+}
+
 IR_INLINE void ir_walk_stop(struct ir_walk *walk, u32 reason)
 {
 	walk->stop = reason;

@@ -30,6 +30,15 @@ fn spinning(taken: &Taken) -> &DeferredSample {
     taken.deferred.iter().rfind(in_user_space).expect("a deferred sample of the spinning subject")
 }
 
+/// The block as it is while its files are being read.
+fn with_images_pending(block: &MappingBlock) -> MappingBlock {
+    let mut pending = block.clone();
+    for mapping in &mut pending.mappings {
+        mapping.image = IR_IMAGE_PENDING;
+    }
+    pending
+}
+
 /// Lets a subject that answers no more run for a while: another one's CPU time is the clock.
 fn meanwhile() {
     crate::subject::Subject::start().tell("burn 150");
@@ -85,6 +94,12 @@ fn kernel_and_user_space_unwind_alike() {
     let again = session.take().stacks;
     let again = again.iter().filter(|stack| stack.hash == expected.stack.hash).count();
     assert_eq!(again, 1);
+    // One walk leaves nothing to the next.
+    let pending = with_images_pending(&block);
+    let leaf = host.unwind(&session.kernel.tables, pid, &pending, copied(copy));
+    assert!(leaf.may_improve && leaf.stack.frames.len() == 1, "{:x?}", leaf.stack.frames);
+    let whole = host.unwind(&session.kernel.tables, pid, &block, copied(copy));
+    assert_eq!(whole, expected);
     // A copy that ends too early says so.
     let cut = CopiedStack { bytes: &copy.stack[..copied_part(copy)], ..copied(copy) };
     let cut = host.unwind(&session.kernel.tables, pid, &block, cut).stack;
@@ -128,11 +143,7 @@ fn mappings_that_were_replaced_or_removed_are_not_used() {
     meanwhile();
     assert!(session.take().stacks.iter().any(|stack| stack.stop_reason == IR_STOP_COMPLETE));
     // Every CPU that sampled it has the process and the mapping of its code at hand.
-    let mut pending = block.clone();
-    for mapping in &mut pending.mappings {
-        mapping.image = IR_IMAGE_PENDING;
-    }
-    session.kernel.processes.publish(pid, &pending).unwrap();
+    session.kernel.processes.publish(pid, &with_images_pending(&block)).unwrap();
     drop(session.take());
     meanwhile();
     let after = session.take();
