@@ -234,7 +234,6 @@ IR_INLINE bool take_user_stack(struct ir_scratch *scratch, struct ir_sample *sam
 
 	ir_walk_begin(walk);
 	walk->valid = 0xffff;
-	walk->return_address = 0;
 	walk->window = ir_live.window;
 	walk->epoch = ir_live.tables_epoch;
 	if (!ir_user_registers(task, &registers, sample)) {
