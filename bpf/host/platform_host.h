@@ -59,3 +59,14 @@ IR_INLINE const struct ir_rule *ir_rule_at(const struct ir_walk *walk, u32 index
 
 	return host->rule(host->context, index, &host->current_rule) ? &host->current_rule : 0;
 }
+
+/* On the host all registers are there from the start. */
+IR_INLINE int ir_fetch_registers(struct ir_walk *walk)
+{
+	return 0;
+}
+
+IR_INLINE u64 ir_thread_pointer(const struct ir_walk *walk)
+{
+	return walk->registers.thread_pointer;
+}

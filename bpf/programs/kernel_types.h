@@ -25,9 +25,13 @@ struct task_struct {
 	unsigned int flags;
 	int pid;
 	int tgid;
+	char comm[16];
 	struct mm_struct *mm;
 	struct task_struct *group_leader;
 	unsigned long long start_boottime;
+	unsigned long long self_exec_id;
+	unsigned long sas_ss_sp;
+	unsigned long sas_ss_size;
 	struct thread_struct thread;
 };
 

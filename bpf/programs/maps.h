@@ -102,36 +102,32 @@ struct {
 	__uint(max_entries, 1 << 22);
 } ir_records SEC(".maps");
 
+struct ir_counters {
+	u64 of[IR_STAT_COUNT];
+};
+
 /* Whose process entry a CPU has at hand. */
 struct ir_known_process {
-	u64 mm;			/* the address space itself: an exec has another */
-	u64 start_stack;
 	u64 start_time_ns;	/* tells reused pids apart */
+	u64 exec;		/* tells apart what one process executes, one after the other */
 	u32 pid;		/* 0: none */
 	u32 epoch;
 };
 
-IR_INLINE bool ir_same_process(const struct ir_known_process *a, const struct ir_known_process *b)
-{
-	return a->pid == b->pid && a->epoch == b->epoch && a->mm == b->mm && a->start_stack == b->start_stack &&
-	       a->start_time_ns == b->start_time_ns;
-}
-
-/* Working memory of one CPU. Larger than a per-CPU map's value may be, so an array with an entry a CPU. */
-struct ir_scratch {
+/*
+ * What one CPU works with. Larger than a per-CPU map's value may be, so an array with an entry a CPU. What every sample
+ * touches lies together, from the counters to the first frames.
+ */
+struct ir_cpu {
+	struct ir_counters counters;
+	struct ir_known_process known_process;
+	u64 quiet_bytes;	/* sent since user space was last woken */
 	struct ir_walk walk;
 	struct ir_known_rules known;
 	struct {
 		struct ir_kernel_stack head;
 		u64 addresses[IR_MAX_KERNEL_FRAMES + 1];
 	} kernel;
-	struct {
-		struct ir_deferred head;
-		unsigned char stack[IR_STACK_COPY_MAX];
-	} deferred;
-	struct ir_known_process known_process;
-	u64 defer_second;
-	u64 defer_count;
 };
 
 /* (sized) */
@@ -139,26 +135,26 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
-	__type(value, struct ir_scratch);
-} ir_scratches SEC(".maps");
+	__type(value, struct ir_cpu);
+} ir_cpus SEC(".maps");
 
-/* Counters side by side: those of one sample are in one cache line or two. */
-struct ir_counters {
-	u64 of[IR_STAT_COUNT];
+/* A sample on its way to user space with a copy of the stack. */
+struct ir_copy {
+	u64 second;		/* of the last copy */
+	u64 count;		/* of copies in it */
+	struct ir_deferred head;
+	unsigned char stack[IR_STACK_COPY_MAX];
 };
 
+/* (sized) An entry a CPU. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, u32);
-	__type(value, struct ir_counters);
-} ir_stats SEC(".maps");
+	__type(value, struct ir_copy);
+} ir_copies SEC(".maps");
 
-IR_INLINE void ir_count(enum ir_stat stat, u64 amount)
+IR_INLINE void ir_count(struct ir_cpu *cpu, enum ir_stat stat, u64 amount)
 {
-	u32 zero = 0;
-	struct ir_counters *counters = bpf_map_lookup_elem(&ir_stats, &zero);
-
-	if (counters)
-		counters->of[stat] += amount;
+	cpu->counters.of[stat] += amount;
 }

@@ -12,30 +12,22 @@
 #include "kernel_types.h"
 #include "maps.h"
 #include "step.h"
-#if defined(__TARGET_ARCH_arm64)
-#include "arch/arm64/entry.h"
-#else
-#include "arch/x86_64/entry.h"
-#endif
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile struct ir_config ir_config SEC(".rodata.config");
 volatile struct ir_live ir_live SEC(".data.live") = { .window = 1 };
 
-/* Data waiting in the ring buffer that is worth waking user space for. */
-#define IR_WAKE_BYTES (256 * 1024)
-
-IR_INLINE u64 wake_flags(bool urgent)
+IR_INLINE bool send(struct ir_cpu *cpu, void *record, u64 size, bool urgent)
 {
-	if (urgent || bpf_ringbuf_query(&ir_records, BPF_RB_AVAIL_DATA) > IR_WAKE_BYTES)
-		return BPF_RB_FORCE_WAKEUP;
-	return BPF_RB_NO_WAKEUP;
-}
+	u64 flags = BPF_RB_NO_WAKEUP;
 
-IR_INLINE bool send(void *record, u64 size, bool urgent)
-{
-	return bpf_ringbuf_output(&ir_records, record, size, wake_flags(urgent)) == 0;
+	cpu->quiet_bytes += size;
+	if (urgent || cpu->quiet_bytes > ir_live.wake_bytes) {
+		cpu->quiet_bytes = 0;
+		flags = BPF_RB_FORCE_WAKEUP;
+	}
+	return bpf_ringbuf_output(&ir_records, record, size, flags) == 0;
 }
 
 IR_INLINE bool passes_filter(u32 pid)
@@ -52,43 +44,50 @@ IR_INLINE bool passes_filter(u32 pid)
 	return true;
 }
 
-/* Sends a stack unless it was sent in this window. */
-IR_INLINE void send_stack_once(void *record, u64 size, u64 hash)
+/* Where it is noted that a stack was sent, and what as: ir_sent_stacks. */
+struct mark {
+	u64 *place;
+	u64 value;
+};
+
+IR_INLINE bool is_new_stack(u64 hash, struct mark *mark)
 {
 	u32 slot = (hash >> 32) & (IR_SENT_STACKS - 1);
-	u64 mark = ir_hash_mix(hash, ir_live.window), *sent = bpf_map_lookup_elem(&ir_sent_stacks, &slot);
 
-	if (!sent || *sent == mark)
-		return;
-	if (!send(record, size, false)) {
-		ir_count(IR_STAT_LOST_STACK, 1);
-		return;
-	}
-	*sent = mark;
-	ir_count(IR_STAT_STACKS_SENT, 1);
+	mark->value = ir_hash_mix(hash, ir_live.window);
+	mark->place = bpf_map_lookup_elem(&ir_sent_stacks, &slot);
+	return mark->place && *mark->place != mark->value;
 }
 
-/* The kernel stack's hash, having sent its frames if they are new; 0 if there is none. */
-IR_INLINE u64 take_kernel_stack(struct bpf_perf_event_data *ctx, struct ir_scratch *scratch)
+/* Takes the kernel stack: its hash, having sent its frames if they are new; 0 if there is none. */
+IR_APART u64 take_kernel_stack(struct bpf_perf_event_data *ctx, struct ir_cpu *cpu)
 {
-	long bytes = bpf_get_stack(ctx, scratch->kernel.addresses, IR_MAX_KERNEL_FRAMES * sizeof(u64), 0);
+	long bytes = bpf_get_stack(ctx, cpu->kernel.addresses, IR_MAX_KERNEL_FRAMES * sizeof(u64), 0);
 	u32 count = bytes > 0 ? (u32)bytes / sizeof(u64) : 0;
 	u64 hash = 0x6b65726e656c;
+	struct mark mark;
 
 	if (count == 0)
 		return 0;
 	for (u32 i = 0; i < IR_MAX_KERNEL_FRAMES; i++) {
 		if (i >= count)
 			break;
-		hash = ir_hash_mix(hash, scratch->kernel.addresses[i]);
+		hash = ir_hash_mix(hash, cpu->kernel.addresses[i]);
 	}
-	ir_count(IR_STAT_KERNEL_FRAMES, count);
-	scratch->kernel.head.type = IR_RECORD_KERNEL_STACK;
-	scratch->kernel.head.count = count;
-	scratch->kernel.head.hash = hash;
+	ir_count(cpu, IR_STAT_KERNEL_FRAMES, count);
+	if (!is_new_stack(hash, &mark))
+		return hash;
+	cpu->kernel.head.type = IR_RECORD_KERNEL_STACK;
+	cpu->kernel.head.count = count;
+	cpu->kernel.head.hash = hash;
 	u64 size = sizeof(struct ir_kernel_stack) + (u64)(count & 127) * sizeof(u64);
 
-	send_stack_once(&scratch->kernel, size, hash);
+	if (!send(cpu, &cpu->kernel, size, false)) {
+		ir_count(cpu, IR_STAT_LOST_STACK, 1);
+		return hash;
+	}
+	*mark.place = mark.value;
+	ir_count(cpu, IR_STAT_STACKS_SENT, 1);
 	return hash;
 }
 
@@ -103,209 +102,276 @@ static long walk_step(u32 index, struct walk_loop *loop)
 	return loop->walk->done & 1;
 }
 
+/* Looks up the process of the sample. */
+IR_APART bool learn_process(struct ir_cpu *cpu, struct task_struct *task)
+{
+	u32 pid = cpu->walk.sample.pid;
+	struct ir_process *process = bpf_map_lookup_elem(&ir_processes, &pid);
+	struct mm_struct *mm = task->mm;
+
+	cpu->known_process.pid = 0;
+	ir_forget_mappings(&cpu->walk);
+	if (!process || !mm)
+		return false;
+	cpu->walk.process = *process;
+	if (process->start_stack && process->start_stack != mm->start_stack)
+		return false;
+	cpu->known_process.start_time_ns = cpu->walk.sample.start_time_ns;
+	cpu->known_process.exec = task->self_exec_id;
+	cpu->known_process.epoch = ir_live.processes_epoch;
+	cpu->known_process.pid = pid;
+	return true;
+}
+
 /*
  * The process entry of this address space. false if user space has not told us of it, or told us of an older exec. Two
  * samples in a row are mostly of one process: its entry and mappings then stay at hand.
  */
-IR_INLINE bool find_process(struct ir_scratch *scratch, const struct ir_sample *sample, struct task_struct *task)
+IR_INLINE bool find_process(struct ir_cpu *cpu, struct task_struct *task)
 {
-	struct ir_walk *walk = &scratch->walk;
-	struct mm_struct *mm = task->mm;
-	struct ir_process *process;
-	struct ir_known_process now = {
-		.mm = (u64)mm,
-		.start_stack = mm->start_stack,
-		.start_time_ns = sample->start_time_ns,
-		.pid = sample->pid,
-		.epoch = ir_live.processes_epoch,
-	};
+	const struct ir_known_process *known = &cpu->known_process;
+	const struct ir_sample *sample = &cpu->walk.sample;
 
-	if (ir_same_process(&scratch->known_process, &now))
+	if (known->pid == sample->pid && known->start_time_ns == sample->start_time_ns &&
+	    known->exec == task->self_exec_id && known->epoch == ir_live.processes_epoch)
 		return true;
-	scratch->known_process.pid = 0;
-	ir_forget_mappings(walk);
-	process = bpf_map_lookup_elem(&ir_processes, &now.pid);
-	if (!process)
-		return false;
-	walk->process = *process;
-	if (process->start_stack && process->start_stack != now.start_stack)
-		return false;
-	scratch->known_process = now;
-	return true;
+	return learn_process(cpu, task);
 }
 
-/* The user stack's hash, having sent its frames if they are new. */
-IR_INLINE u64 finish_user_stack(struct ir_scratch *scratch, u32 pid)
-{
-	struct ir_walk *walk = &scratch->walk;
-	u64 hash = ir_hash_mix(walk->hash, walk->stop);
-	u32 count = walk->count;
-
-	/* Addresses without an image mean something in one process only. */
-	if (walk->anonymous)
-		hash = ir_hash_mix(hash, pid);
-	ir_count(IR_STAT_USER_STACKS, 1);
-	ir_count(IR_STAT_USER_FRAMES, count);
-	if (count > IR_MAX_USER_FRAMES)
-		count = IR_MAX_USER_FRAMES;
-	walk->head.type = IR_RECORD_STACK;
-	walk->head.count = count;
-	walk->head.hash = hash;
-	walk->head.stop_reason = walk->stop;
-	walk->head.pid = walk->anonymous ? pid : 0;
-	u64 size = (u64)count * sizeof(struct ir_frame);
-
-	if (size > sizeof(walk->frames))
-		size = sizeof(walk->frames);
-	send_stack_once(&walk->head, sizeof(struct ir_stack) + size, hash);
-	return hash;
-}
-
-IR_INLINE bool may_defer(struct ir_scratch *scratch, u64 now)
-{
-	u64 second = now >> 30;
-
-	if (scratch->defer_second != second) {
-		scratch->defer_second = second;
-		scratch->defer_count = 0;
-	}
-	return scratch->defer_count++ < ir_config.max_deferred;
-}
+/* Pages of a stack that cannot be read, because nothing was ever written there, are mostly few in a row. */
+#define MOST_HOLES 8
 
 struct copy_stack {
-	struct ir_scratch *scratch;
-	u64 page;
-	u32 pages;
+	struct ir_copy *copy;
+	u64 address;	/* of the first page up, or after the first page down */
+	u64 pages;	/* bit n: page n was copied */
+	u32 next;	/* where in the copy the next page goes, in pages */
+	u32 holes;
 };
 
-#define IR_COPY_PAGE  4096u
-#define IR_COPY_PAGES (IR_STACK_COPY_MAX / IR_COPY_PAGE)
-
-static long copy_stack_page(u32 index, struct copy_stack *copy)
+IR_INLINE long copy_page(struct copy_stack *stack, u32 index, u64 address)
 {
-	u32 offset = (index & (IR_COPY_PAGES - 1)) * IR_COPY_PAGE;
+	u32 offset = (stack->next & (IR_COPY_PAGES - 1)) * IR_COPY_PAGE;
 
-	if (offset > IR_STACK_COPY_MAX - IR_COPY_PAGE)
+	if (stack->next >= IR_COPY_PAGES)
 		return 1;
-	if (!ir_read_user(copy->scratch->deferred.stack + offset, IR_COPY_PAGE, copy->page + offset))
-		return 1;
-	copy->pages = index + 1;
+	if (!ir_read_user(stack->copy->stack + offset, IR_COPY_PAGE, address))
+		return ++stack->holes > MOST_HOLES;
+	stack->next++;
+	stack->holes = 0;
+	stack->pages |= 1ULL << (index & 63);
 	return 0;
 }
 
-/* Sends the sample with registers and the top of the stack, for user space to unwind. */
-IR_INLINE bool send_deferred(struct ir_scratch *scratch, const struct ir_sample *sample, const struct ir_registers *registers)
+static long copy_page_up(u32 index, struct copy_stack *stack)
 {
-	struct copy_stack copy = {
-		.scratch = scratch,
-		.page = registers->general[IR_ARCH_SP] & ~(u64)(IR_COPY_PAGE - 1),
-	};
+	return copy_page(stack, index, stack->address + (u64)index * IR_COPY_PAGE);
+}
 
-	bpf_loop(IR_COPY_PAGES, copy_stack_page, &copy, 0);
-	u64 bytes = (u64)copy.pages * IR_COPY_PAGE;
+static long copy_page_down(u32 index, struct copy_stack *stack)
+{
+	return copy_page(stack, index, stack->address - (u64)(index + 1) * IR_COPY_PAGE);
+}
+
+/* The address after a thread's own stack: the kernel has put the main thread's, and thread libraries keep theirs below TLS. */
+IR_INLINE u64 stack_root(struct task_struct *task)
+{
+	u64 inside = ir_arch_thread_pointer(task);
+	struct mm_struct *mm = task->mm;
+
+	if (task->pid == task->tgid && mm)
+		inside = mm->start_stack;
+	return (inside + IR_COPY_PAGE) & ~(u64)(IR_COPY_PAGE - 1);
+}
+
+IR_INLINE bool may_copy(struct ir_copy *copy, u64 now)
+{
+	u64 second = now >> 30;
+
+	if (copy->second != second) {
+		copy->second = second;
+		copy->count = 0;
+	}
+	return copy->count++ < ir_config.max_deferred;
+}
+
+/*
+ * Sends the sample with registers and the top of the stack, for user space to unwind. false if this CPU has done so too
+ * often in this second.
+ */
+IR_APART bool send_deferred(struct ir_cpu *cpu, struct task_struct *task)
+{
+	u32 index = cpu->walk.sample.cpu;
+	struct ir_copy *copy = bpf_map_lookup_elem(&ir_copies, &index);
+
+	if (!copy || !may_copy(copy, cpu->walk.sample.time_ns))
+		return false;
+	copy->head.sample = cpu->walk.sample;
+	copy->head.sample.type = IR_RECORD_DEFERRED;
+	ir_saved_registers(task, &copy->head.registers);
+	u64 sp = copy->head.registers.general[IR_ARCH_SP];
+	bool on_signal_stack = sp - task->sas_ss_sp < task->sas_ss_size;
+	struct copy_stack stack = { .copy = copy, .address = sp & ~(u64)(IR_COPY_PAGE - 1) };
+
+	bpf_loop(on_signal_stack ? IR_COPY_PAGES / 2 : IR_COPY_PAGES, copy_page_up, &stack, 0);
+	copy->head.stack_address = stack.address;
+	copy->head.stack_pages = stack.pages;
+	stack.pages = 0;
+	if (on_signal_stack) {
+		stack.address = stack_root(task);
+		stack.holes = 0;
+		bpf_loop(IR_COPY_PAGES / 2, copy_page_down, &stack, 0);
+	}
+	copy->head.root_address = stack.address;
+	copy->head.root_pages = stack.pages;
+	u64 bytes = (u64)stack.next * IR_COPY_PAGE;
 
 	if (bytes > IR_STACK_COPY_MAX)
 		bytes = IR_STACK_COPY_MAX;
-	scratch->deferred.head.sample = *sample;
-	scratch->deferred.head.sample.type = IR_RECORD_DEFERRED;
-	scratch->deferred.head.registers = *registers;
-	scratch->deferred.head.stack_address = copy.page;
-	scratch->deferred.head.stack_bytes = bytes;
-	scratch->deferred.head.reserved = 0;
-	ir_count(IR_STAT_DEFERRED, 1);
-	return send(&scratch->deferred, sizeof(struct ir_deferred) + bytes, true);
+	ir_count(cpu, IR_STAT_DEFERRED, 1);
+	if (!send(cpu, &copy->head, sizeof(struct ir_deferred) + bytes, true))
+		ir_count(cpu, IR_STAT_LOST_RING_FULL, 1);
+	return true;
 }
 
-/* A thread that exits, or is past the point of no return of an exec, has left its stack behind for good. */
-IR_INLINE bool user_side_is_gone(struct task_struct *task, const struct ir_registers *registers)
+/*
+ * The registers of a thread that is in the kernel. false if it has no user side: it exits, or is past the point of no
+ * return of an exec, and has left its stack behind for good.
+ */
+IR_APART bool enter_from_kernel(struct ir_walk *walk, struct task_struct *task)
 {
 	u64 top;
 
-	return ir_leaves_address_space(task) && !ir_read_user(&top, sizeof(top), registers->general[IR_ARCH_SP]);
+	ir_saved_registers(task, &walk->registers);
+	walk->valid = 0xffff;
+	if (ir_is_in_syscall(task)) {
+		walk->sample.flags |= IR_SAMPLE_IN_SYSCALL;
+		walk->return_address = 1;
+	}
+	if (walk->registers.pc == 0)
+		return false;
+	return !ir_leaves_address_space(task) || ir_read_user(&top, sizeof(top), walk->registers.general[IR_ARCH_SP]);
 }
 
-/* Takes the user stack. true if the sample was sent (or lost and counted) with a copy of the stack instead. */
-IR_INLINE bool take_user_stack(struct ir_scratch *scratch, struct ir_sample *sample, struct task_struct *task)
+IR_APART int walk_user_stack(struct ir_walk *walk)
 {
-	struct ir_walk *walk = &scratch->walk;
 	struct walk_loop loop = { .walk = walk };
-	struct ir_registers registers;
-	bool known;
+
+	bpf_loop(IR_MAX_USER_FRAMES + 1, walk_step, &loop, 0);
+	return 0;
+}
+
+/* Takes the user stack into the walk, for sample and stack to be sent. false if the sample has none, or needs a copy. */
+IR_INLINE bool take_user_stack(struct bpf_perf_event_data *ctx, struct ir_cpu *cpu, struct task_struct *task)
+{
+	struct ir_walk *walk = &cpu->walk;
 
 	ir_walk_begin(walk);
-	walk->valid = 0xffff;
 	walk->window = ir_live.window;
 	walk->epoch = ir_live.tables_epoch;
-	if (!ir_user_registers(task, &registers, sample)) {
-		sample->flags |= IR_SAMPLE_NO_USER_SIDE;
+	walk->return_address = 0;
+	if (!(walk->sample.flags & IR_SAMPLE_IN_KERNEL)) {
+		ir_interrupted_registers(ctx, walk);
+	} else if (!enter_from_kernel(walk, task)) {
+		walk->sample.flags |= IR_SAMPLE_NO_USER_SIDE;
 		return false;
 	}
-	if ((sample->flags & IR_SAMPLE_IN_KERNEL) && user_side_is_gone(task, &registers)) {
-		sample->flags |= IR_SAMPLE_NO_USER_SIDE;
-		return false;
-	}
-	walk->registers = registers;
-	walk->return_address = (sample->flags & IR_SAMPLE_IN_SYSCALL) ? 1 : 0;
-	known = find_process(scratch, sample, task);
-	if (!known)
-		walk->process.state = 0;
-	if (walk->process.state & IR_PROCESS_COMPAT)
-		ir_walk_stop(walk, IR_STOP_COMPAT);
-	else if (known)
-		bpf_loop(IR_MAX_USER_FRAMES + 1, walk_step, &loop, 0);
-	else
+	if (!find_process(cpu, task))
 		ir_walk_defer(walk, IR_STOP_NOT_READY);
-	if (walk->defer && may_defer(scratch, sample->time_ns)) {
-		if (!send_deferred(scratch, sample, &registers))
-			ir_count(IR_STAT_LOST_RING_FULL, 1);
-		return true;
-	}
-	sample->user_stack = finish_user_stack(scratch, sample->pid);
-	return false;
+	else if (walk->process.state & IR_PROCESS_COMPAT)
+		ir_walk_stop(walk, IR_STOP_COMPAT);
+	else
+		walk_user_stack(walk);
+	return true;
 }
 
-IR_INLINE void fill_sample(struct ir_sample *sample, u64 pid_tgid, struct task_struct *task)
+/* Sends the sample, and its user stack behind it unless that was sent in this window. */
+IR_INLINE void send_sample(struct ir_cpu *cpu, bool has_stack)
 {
-	__builtin_memset(sample, 0, sizeof(*sample));
+	struct ir_walk *walk = &cpu->walk;
+	struct mark mark = {};
+	u64 size = sizeof(struct ir_sample);
+
+	if (has_stack) {
+		u64 hash = ir_hash_mix(walk->hash, walk->stop);
+		u32 count = walk->count;
+
+		/* Addresses without an image mean something in one process only. */
+		if (walk->anonymous)
+			hash = ir_hash_mix(hash, walk->sample.pid);
+		ir_count(cpu, IR_STAT_USER_STACKS, 1);
+		ir_count(cpu, IR_STAT_USER_FRAMES, count);
+		walk->sample.user_stack = hash;
+		if (is_new_stack(hash, &mark)) {
+			if (count > IR_MAX_USER_FRAMES)
+				count = IR_MAX_USER_FRAMES;
+			walk->head.type = IR_RECORD_STACK;
+			walk->head.count = count;
+			walk->head.hash = hash;
+			walk->head.stop_reason = walk->stop;
+			walk->head.pid = walk->anonymous ? walk->sample.pid : 0;
+			walk->sample.stack_bytes = sizeof(struct ir_stack) + count * sizeof(struct ir_frame);
+			size += sizeof(struct ir_stack) + (u64)count * sizeof(struct ir_frame);
+		} else {
+			mark.place = 0;
+		}
+	}
+	if (!send(cpu, &walk->sample, size, false)) {
+		ir_count(cpu, IR_STAT_LOST_RING_FULL, 1);
+	} else if (mark.place) {
+		*mark.place = mark.value;
+		ir_count(cpu, IR_STAT_STACKS_SENT, 1);
+	}
+}
+
+IR_INLINE void fill_sample(struct ir_sample *sample, struct task_struct *task, u32 cpu)
+{
 	sample->type = IR_RECORD_SAMPLE;
+	sample->flags = 0;
 	sample->time_ns = bpf_ktime_get_ns();
+	sample->user_stack = 0;
+	sample->kernel_stack = 0;
 	sample->start_time_ns = task->group_leader->start_boottime;
-	sample->pid = pid_tgid >> 32;
-	sample->tid = (u32)pid_tgid;
-	sample->cpu = bpf_get_smp_processor_id();
-	bpf_get_current_comm(sample->comm, sizeof(sample->comm));
+	sample->pid = task->tgid;
+	sample->tid = task->pid;
+	sample->cpu = cpu;
+	sample->stack_bytes = 0;
+	((u64 *)sample->comm)[0] = *(u64 *)&task->comm[0];
+	((u64 *)sample->comm)[1] = *(u64 *)&task->comm[8];
 }
 
 SEC("perf_event")
 int ir_on_cpu(struct bpf_perf_event_data *ctx)
 {
-	u64 pid_tgid = bpf_get_current_pid_tgid();
-	u32 pid = pid_tgid >> 32, cpu = bpf_get_smp_processor_id();
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct ir_scratch *scratch = bpf_map_lookup_elem(&ir_scratches, &cpu);
-	struct ir_sample sample;
+	u32 index = bpf_get_smp_processor_id();
+	struct ir_cpu *cpu = bpf_map_lookup_elem(&ir_cpus, &index);
+	bool has_stack = false;
 
-	if (pid_tgid == 0 || ir_live.paused)
+	/* There is an entry for each CPU. */
+	if (!cpu || task->pid == 0)
 		return 0;
-	if (!passes_filter(pid)) {
-		ir_count(IR_STAT_FILTERED, 1);
-		return 0;
+	if (ir_live.attention) {
+		if (ir_live.attention & IR_PAUSED)
+			return 0;
+		if (!passes_filter(task->tgid)) {
+			ir_count(cpu, IR_STAT_FILTERED, 1);
+			return 0;
+		}
 	}
-	ir_count(IR_STAT_SAMPLES, 1);
-	if (!scratch) {
-		ir_count(IR_STAT_LOST_RING_FULL, 1);
-		return 0;
-	}
-	fill_sample(&sample, pid_tgid, task);
+	ir_count(cpu, IR_STAT_SAMPLES, 1);
+	fill_sample(&cpu->walk.sample, task, index);
 	if (!ir_in_user_mode(ctx)) {
-		sample.flags |= IR_SAMPLE_IN_KERNEL;
-		sample.kernel_stack = take_kernel_stack(ctx, scratch);
+		cpu->walk.sample.flags |= IR_SAMPLE_IN_KERNEL;
+		cpu->walk.sample.kernel_stack = take_kernel_stack(ctx, cpu);
 	}
-	if (task->flags & (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER))
-		sample.flags |= IR_SAMPLE_KERNEL_THREAD;
-	else if (take_user_stack(scratch, &sample, task))
-		return 0;
-	if (!send(&sample, sizeof(sample), false))
-		ir_count(IR_STAT_LOST_RING_FULL, 1);
+	if (task->flags & (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER)) {
+		cpu->walk.sample.flags |= IR_SAMPLE_KERNEL_THREAD;
+	} else {
+		has_stack = take_user_stack(ctx, cpu, task);
+		if (has_stack && cpu->walk.defer && send_deferred(cpu, task))
+			return 0;
+	}
+	send_sample(cpu, has_stack);
 	return 0;
 }

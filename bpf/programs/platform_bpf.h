@@ -2,7 +2,13 @@
 /* The unwinder's surroundings in the kernel: BPF helpers and maps. */
 #pragma once
 
+#include "kernel_types.h"
 #include "maps.h"
+#if defined(__TARGET_ARCH_arm64)
+#include "arch/arm64/entry.h"
+#else
+#include "arch/x86_64/entry.h"
+#endif
 
 IR_INLINE bool ir_read_user(void *destination, u32 size, u64 address)
 {
@@ -34,11 +40,22 @@ IR_INLINE struct ir_page *ir_page_find(const struct ir_walk *walk, const struct 
 
 IR_INLINE struct ir_known_rules *ir_known_rules(struct ir_walk *walk)
 {
-	/* The walk is the first member of its CPU's scratch memory. */
-	return &((struct ir_scratch *)walk)->known;
+	return &((struct ir_cpu *)((char *)walk - __builtin_offsetof(struct ir_cpu, walk)))->known;
 }
 
 IR_INLINE const struct ir_rule *ir_rule_at(const struct ir_walk *walk, u32 index)
 {
 	return bpf_map_lookup_elem(&ir_rules, &index);
+}
+
+IR_APART int ir_fetch_registers(struct ir_walk *walk)
+{
+	ir_saved_registers(bpf_get_current_task_btf(), &walk->registers);
+	walk->valid = 0xffff;
+	return 0;
+}
+
+IR_INLINE u64 ir_thread_pointer(const struct ir_walk *walk)
+{
+	return ir_arch_thread_pointer(bpf_get_current_task_btf());
 }

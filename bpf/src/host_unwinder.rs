@@ -7,7 +7,12 @@ use infrared_abi::{
     ir_registers, ir_row, ir_rule,
 };
 
-use crate::{arena::SlabView, processes::MappingBlock, records::UserStack, tables::UnwindTables};
+use crate::{
+    arena::SlabView,
+    processes::MappingBlock,
+    records::{CopiedMemory, UserStack},
+    tables::UnwindTables,
+};
 
 #[allow(
     non_camel_case_types,
@@ -32,9 +37,7 @@ pub struct CopiedStack<'a> {
     pub registers: &'a ir_registers,
     /// The program counter is one past a system call.
     pub in_syscall: bool,
-    /// Runtime address of the first byte of `bytes`.
-    pub address: u64,
-    pub bytes: &'a [u8],
+    pub memory: &'a [CopiedMemory],
 }
 
 /// Where a walk over a copied stack got.
@@ -153,11 +156,8 @@ unsafe extern "C" fn read_memory(
             std::slice::from_raw_parts_mut(destination.cast::<u8>(), size as usize),
         )
     };
-    let stack = surroundings.stack;
-    let offset = address.wrapping_sub(stack.address) as usize;
-    if let Some(bytes) =
-        offset.checked_add(target.len()).and_then(|end| stack.bytes.get(offset..end))
-    {
+    let memory = surroundings.stack.memory;
+    if let Some(bytes) = memory.iter().find_map(|memory| memory.at(address, target.len())) {
         target.copy_from_slice(bytes);
         return true;
     }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use infrared_abi::{bytes_of, ir_live};
+use infrared_abi::{IR_NARROWED, IR_PAUSED, bytes_of, ir_live};
 use libbpf_rs::{MapCore, MapFlags, MapHandle};
 
 use crate::error::KernelError;
@@ -15,9 +15,18 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// `map` is the sampler's section `.data.live`.
-    pub(crate) fn new(map: MapHandle) -> Self {
-        Self { map, state: Cell::new(ir_live { window: 1, ..ir_live::default() }) }
+    /// `map` is the sampler's section `.data.live`. `is_narrowed`: processes are left out. A CPU wakes user space when it has
+    /// sent `wake_bytes`.
+    pub(crate) fn start(
+        map: MapHandle,
+        is_narrowed: bool,
+        wake_bytes: u32,
+    ) -> Result<Self, KernelError> {
+        let attention = if is_narrowed { IR_NARROWED } else { 0 };
+        let state = ir_live { window: 1, attention, wake_bytes, ..ir_live::default() };
+        let live = Self { map, state: Cell::new(state) };
+        live.write(state)?;
+        Ok(live)
     }
 
     /// Begins a new window. Returns its number, never 0.
@@ -45,7 +54,10 @@ impl Live {
     }
 
     pub(crate) fn pause(&self, is_paused: bool) -> Result<(), KernelError> {
-        self.write(ir_live { paused: u32::from(is_paused), ..self.state.get() })
+        let before = self.state.get();
+        let rest = before.attention & !IR_PAUSED;
+        let attention = if is_paused { rest | IR_PAUSED } else { rest };
+        self.write(ir_live { attention, ..before })
     }
 
     fn write(&self, state: ir_live) -> Result<(), KernelError> {

@@ -77,7 +77,7 @@ pub struct Kernel {
     _links: Vec<Link>,
     ring: RingBuffer<'static>,
     inbox: Rc<RefCell<Inbox>>,
-    stats: MapHandle,
+    cpus: (MapHandle, u32),
     live: Rc<Live>,
 }
 
@@ -97,7 +97,9 @@ impl Kernel {
         let on_cpu = load_on_cpu(config, cpus)?;
         let process_events = load_process_events(config, &on_cpu)?;
         let map = |name: &'static str| handle(&on_cpu, name);
-        let live = Rc::new(Live::new(map(".data.live")?));
+        let is_narrowed = config.exclude_self || config.filter != Filter::Everything;
+        let wake_bytes = wake_bytes(ring_bytes(config), cpus);
+        let live = Rc::new(Live::start(map(".data.live")?, is_narrowed, wake_bytes)?);
         let tables = UnwindTables::new(
             map("ir_row_slabs")?,
             map("ir_pages")?,
@@ -122,7 +124,7 @@ impl Kernel {
         // Process events first: what happens while the sampler starts is then known.
         let sideband = Sideband::open(&online(cpus))?;
         let sampler = Sampler::start(&sampling_program(&on_cpu)?, config.frequency_hz)?;
-        let stats = map("ir_stats")?;
+        let cpus = (map("ir_cpus")?, cpus);
         Ok(Self {
             tables,
             processes,
@@ -133,7 +135,7 @@ impl Kernel {
             _links: links,
             ring,
             inbox,
-            stats,
+            cpus,
             live,
         })
     }
@@ -192,7 +194,7 @@ impl Kernel {
     }
 
     pub fn stats(&self) -> Stats {
-        Stats::read(&self.stats)
+        Stats::read(&self.cpus.0, self.cpus.1)
     }
 
     /// What the sampler has cost.
@@ -204,11 +206,11 @@ impl Kernel {
 
 fn load_on_cpu(config: &KernelConfig, cpus: u32) -> Result<Object, KernelError> {
     let mut open = open_object("on_cpu", ON_CPU)?;
+    let ring_bytes = ring_bytes(config);
     configure(&mut open, config, "on_cpu")?;
-    let ring_bytes = config.ring_bytes.max(64 << 10).next_power_of_two().min(1 << 30) as u32;
     for mut map in open.maps_mut() {
         let size = match map.name().to_str() {
-            Some("ir_scratches") => cpus,
+            Some("ir_cpus" | "ir_copies") => cpus,
             Some("ir_records") => ring_bytes,
             _ => continue,
         };
@@ -266,6 +268,15 @@ fn configure(
     map.set_initial_value(bytes_of(&constants)).map_err(|source| KernelError::Open { name, source })
 }
 
+fn ring_bytes(config: &KernelConfig) -> u32 {
+    config.ring_bytes.max(64 << 10).next_power_of_two().min(1 << 30) as u32
+}
+
+/// All CPUs together wake user space long before the ring is full.
+fn wake_bytes(ring_bytes: u32, cpus: u32) -> u32 {
+    (ring_bytes / 4 / cpus.max(1)).min(128 << 10)
+}
+
 /// The kernel side's seconds are of 2^30 ns, and so hold a few samples more.
 fn default_max_deferred(frequency_hz: u64) -> u32 {
     (frequency_hz + frequency_hz / 8).clamp(200, u32::MAX.into()) as u32
@@ -294,9 +305,8 @@ fn open_ring(
     builder
         .add(map, move |bytes| {
             let mut inbox = inbox.borrow_mut();
-            match Record::decode(bytes) {
-                Some(record) => inbox.records.push(record),
-                None => inbox.damaged += 1,
+            if !Record::decode(bytes, &mut inbox.records) {
+                inbox.damaged += 1;
             }
             0
         })

@@ -1,8 +1,8 @@
 //! Decodes the records of the ring buffer. Pure: bytes in, records out.
 
 use infrared_abi::{
-    IR_RECORD_DEFERRED, IR_RECORD_KERNEL_STACK, IR_RECORD_SAMPLE, IR_RECORD_STACK, Pod,
-    ir_deferred, ir_frame, ir_kernel_stack, ir_registers, ir_sample, ir_stack, read,
+    IR_COPY_PAGE, IR_RECORD_DEFERRED, IR_RECORD_KERNEL_STACK, IR_RECORD_SAMPLE, Pod, ir_deferred,
+    ir_frame, ir_kernel_stack, ir_registers, ir_sample, ir_stack, read,
 };
 
 /// A user stack, leaf first.
@@ -28,9 +28,46 @@ pub struct KernelStack {
 pub struct DeferredSample {
     pub sample: ir_sample,
     pub registers: ir_registers,
-    /// Runtime address of the first byte of `stack`.
-    pub stack_address: u64,
-    pub stack: Vec<u8>,
+    /// The thread's stack from the stack pointer's page up; where that is the stack of a signal handler, the thread's own
+    /// up to its root besides. In order of address.
+    pub memory: Vec<CopiedMemory>,
+}
+
+impl DeferredSample {
+    /// Bytes of memory that came along.
+    pub fn copied_bytes(&self) -> usize {
+        self.memory.iter().map(|memory| memory.bytes.len()).sum()
+    }
+}
+
+/// A piece of a process's memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CopiedMemory {
+    /// Runtime address of the first byte.
+    pub address: u64,
+    pub bytes: Vec<u8>,
+}
+
+impl CopiedMemory {
+    /// Neighbours become one. `pieces` are in order of address.
+    fn joined(pieces: &[(u64, &[u8])]) -> Vec<Self> {
+        let mut joined: Vec<Self> = Vec::new();
+        for (address, bytes) in pieces {
+            match joined.last_mut() {
+                Some(last) if last.address.wrapping_add(last.bytes.len() as u64) == *address => {
+                    last.bytes.extend_from_slice(bytes);
+                }
+                _ => joined.push(Self { address: *address, bytes: bytes.to_vec() }),
+            }
+        }
+        joined
+    }
+
+    /// The bytes at a runtime address, if all of them were copied.
+    pub fn at(&self, address: u64, length: usize) -> Option<&[u8]> {
+        let offset = usize::try_from(address.checked_sub(self.address)?).ok()?;
+        self.bytes.get(offset..offset.checked_add(length)?)
+    }
 }
 
 /// One record of the ring buffer.
@@ -43,35 +80,60 @@ pub enum Record {
 }
 
 impl Record {
-    /// `None` if the bytes are no record: too short, or of an unknown type.
-    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
-        match read::<u32>(bytes)? {
-            IR_RECORD_SAMPLE => Some(Self::Sample(read::<ir_sample>(bytes)?)),
-            IR_RECORD_STACK => {
-                let head: ir_stack = read(bytes)?;
-                let frames = elements(bytes.get(size_of::<ir_stack>()..)?, head.count)?;
-                let (hash, stop_reason, pid) = (head.hash, head.stop_reason, head.pid);
-                Some(Self::UserStack(UserStack { hash, stop_reason, pid, frames }))
-            }
-            IR_RECORD_KERNEL_STACK => {
-                let head: ir_kernel_stack = read(bytes)?;
-                let addresses = elements(bytes.get(size_of::<ir_kernel_stack>()..)?, head.count)?;
-                Some(Self::KernelStack(KernelStack { hash: head.hash, addresses }))
-            }
-            IR_RECORD_DEFERRED => {
-                let head: ir_deferred = read(bytes)?;
-                let stack =
-                    bytes.get(size_of::<ir_deferred>()..)?.get(..head.stack_bytes as usize)?;
-                Some(Self::Deferred(Box::new(DeferredSample {
-                    sample: head.sample,
-                    registers: head.registers,
-                    stack_address: head.stack_address,
-                    stack: stack.to_vec(),
-                })))
-            }
+    /// Takes the records out of one of the ring buffer's: a sample may have its user stack behind it. `false` if the bytes are
+    /// no record: too short, or of an unknown type.
+    pub(crate) fn decode(bytes: &[u8], records: &mut Vec<Self>) -> bool {
+        let decoded = match read::<u32>(bytes) {
+            Some(IR_RECORD_SAMPLE) => Self::sample(bytes, records),
+            Some(IR_RECORD_KERNEL_STACK) => Self::kernel_stack(bytes),
+            Some(IR_RECORD_DEFERRED) => Self::deferred(bytes),
             _ => None,
-        }
+        };
+        let is_record = decoded.is_some();
+        records.extend(decoded);
+        is_record
     }
+
+    fn sample(bytes: &[u8], records: &mut Vec<Self>) -> Option<Self> {
+        let sample: ir_sample = read(bytes)?;
+        if sample.stack_bytes != 0 {
+            let bytes = bytes.get(size_of::<ir_sample>()..)?;
+            let head: ir_stack = read(bytes)?;
+            let frames = elements(bytes.get(size_of::<ir_stack>()..)?, head.count)?;
+            let (hash, stop_reason, pid) = (head.hash, head.stop_reason, head.pid);
+            records.push(Self::UserStack(UserStack { hash, stop_reason, pid, frames }));
+        }
+        Some(Self::Sample(sample))
+    }
+
+    fn kernel_stack(bytes: &[u8]) -> Option<Self> {
+        let head: ir_kernel_stack = read(bytes)?;
+        let addresses = elements(bytes.get(size_of::<ir_kernel_stack>()..)?, head.count)?;
+        Some(Self::KernelStack(KernelStack { hash: head.hash, addresses }))
+    }
+
+    fn deferred(bytes: &[u8]) -> Option<Self> {
+        let head: ir_deferred = read(bytes)?;
+        let (up, down) = (head.stack_pages, head.root_pages);
+        let page_at =
+            |base: u64, number: u32| base.wrapping_add(u64::from(number) * u64::from(IR_COPY_PAGE));
+        let above = pages_of(up).map(|number| page_at(head.stack_address, number));
+        let below = pages_of(down)
+            .map(|number| head.root_address.wrapping_sub(page_at(u64::from(IR_COPY_PAGE), number)));
+        let mut copies = bytes.get(size_of::<ir_deferred>()..)?.chunks_exact(IR_COPY_PAGE as usize);
+        let mut pages =
+            above.chain(below).map(|at| Some((at, copies.next()?))).collect::<Option<Vec<_>>>()?;
+        pages.sort_unstable_by_key(|(address, _)| *address);
+        Some(Self::Deferred(Box::new(DeferredSample {
+            sample: head.sample,
+            registers: head.registers,
+            memory: CopiedMemory::joined(&pages),
+        })))
+    }
+}
+
+fn pages_of(bits: u64) -> impl Iterator<Item = u32> {
+    (0..u64::BITS).filter(move |number| bits >> number & 1 == 1)
 }
 
 fn elements<T: Pod>(bytes: &[u8], count: u32) -> Option<Vec<T>> {
@@ -81,27 +143,73 @@ fn elements<T: Pod>(bytes: &[u8], count: u32) -> Option<Vec<T>> {
 
 #[cfg(test)]
 mod tests {
-    use infrared_abi::bytes_of;
+    use infrared_abi::{IR_RECORD_STACK, bytes_of};
 
     use super::*;
 
+    fn decode(bytes: &[u8]) -> Option<Vec<Record>> {
+        let mut records = Vec::new();
+        Record::decode(bytes, &mut records).then_some(records)
+    }
+
+    const STACK: ir_stack =
+        ir_stack { type_: IR_RECORD_STACK, count: 2, hash: 7, stop_reason: 3, pid: 9 };
+
     #[test]
-    fn a_stack_record_gives_its_frames() {
-        let head = ir_stack { type_: IR_RECORD_STACK, count: 2, hash: 7, stop_reason: 3, pid: 9 };
+    fn a_sample_comes_after_the_stack_that_is_sent_with_it() {
         let frame = ir_frame { address: 0x1000, image: 16, flags: 1, reserved: 0 };
-        let bytes = [bytes_of(&head), bytes_of(&frame), bytes_of(&frame)].concat();
-        let Some(Record::UserStack(stack)) = Record::decode(&bytes) else { panic!("no stack") };
+        let sample = ir_sample { type_: IR_RECORD_SAMPLE, stack_bytes: 56, ..Default::default() };
+        let bytes =
+            [bytes_of(&sample), bytes_of(&STACK), bytes_of(&frame), bytes_of(&frame)].concat();
+        let records = decode(&bytes).unwrap();
+        let [Record::UserStack(stack), Record::Sample(_)] = &records[..] else {
+            panic!("{records:?}")
+        };
         assert_eq!(
-            stack,
+            *stack,
             UserStack { hash: 7, stop_reason: 3, pid: 9, frames: vec![frame, frame] }
         );
+        let alone = ir_sample { stack_bytes: 0, ..sample };
+        assert!(matches!(decode(bytes_of(&alone)).unwrap()[..], [Record::Sample(_)]));
+    }
+
+    #[test]
+    fn copied_pages_are_put_where_they_were() {
+        const PAGE: usize = IR_COPY_PAGE as usize;
+        let head = ir_deferred {
+            sample: ir_sample { type_: IR_RECORD_DEFERRED, ..Default::default() },
+            stack_address: 0x7000,
+            stack_pages: 0b101,
+            root_address: 0x9_0000,
+            root_pages: 0b1011,
+            ..Default::default()
+        };
+        let pages = [1, 2, 5, 4, 3].map(|byte| vec![byte; PAGE]).concat();
+        let bytes = [bytes_of(&head), &pages].concat();
+        let records = decode(&bytes).unwrap();
+        let [Record::Deferred(deferred)] = &records[..] else { panic!("{records:?}") };
+        let piece = |address, bytes: &[u8]| CopiedMemory {
+            address,
+            bytes: bytes.iter().flat_map(|byte| [*byte; PAGE]).collect(),
+        };
+        let expected = [
+            piece(0x7000, &[1]),
+            piece(0x9000, &[2]),
+            piece(0x8_c000, &[3]),
+            piece(0x8_e000, &[4, 5]),
+        ];
+        assert!(deferred.memory == expected);
+        assert_eq!(deferred.memory[3].at(0x8_effc, 8), Some(&[4, 4, 4, 4, 5, 5, 5, 5][..]));
+        assert_eq!(deferred.memory[3].at(0x8_fffc, 8), None);
+        assert!(decode(&bytes[..bytes.len() - 1]).is_none(), "a page is torn");
     }
 
     #[test]
     fn short_or_unknown_bytes_are_no_record() {
-        let head = ir_stack { type_: IR_RECORD_STACK, count: 2, hash: 7, stop_reason: 3, pid: 9 };
-        for bytes in [&[][..], &[1, 0, 0], bytes_of(&head), &99u32.to_ne_bytes()] {
-            assert!(Record::decode(bytes).is_none());
+        let sample = ir_sample { type_: IR_RECORD_SAMPLE, stack_bytes: 56, ..Default::default() };
+        let torn = [bytes_of(&sample), bytes_of(&STACK)].concat();
+        for bytes in [&[][..], &[1, 0, 0], &torn, &99u32.to_ne_bytes()] {
+            assert!(decode(bytes).is_none());
         }
     }
 }

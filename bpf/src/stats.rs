@@ -34,12 +34,13 @@ impl RunTime {
 pub struct Stats([u64; IR_STAT_COUNT as usize]);
 
 impl Stats {
-    pub(crate) fn read(map: &MapHandle) -> Self {
+    /// `map` has an entry for each of `cpus` CPUs, which begins with its counters.
+    pub(crate) fn read(map: &MapHandle, cpus: u32) -> Self {
         let mut stats = Self::default();
-        let cpus = map.lookup_percpu(&0u32.to_ne_bytes(), MapFlags::ANY);
-        for counters in cpus.ok().flatten().unwrap_or_default() {
-            for (total, counter) in stats.0.iter_mut().zip(counters.chunks_exact(size_of::<u64>()))
-            {
+        for cpu in 0..cpus {
+            let entry = map.lookup(&cpu.to_ne_bytes(), MapFlags::ANY);
+            let entry = entry.ok().flatten().unwrap_or_default();
+            for (total, counter) in stats.0.iter_mut().zip(entry.chunks_exact(size_of::<u64>())) {
                 *total += infrared_abi::read::<u64>(counter).unwrap_or(0);
             }
         }

@@ -23,7 +23,7 @@ IR_INLINE enum ir_go_switch ir_go_current(const struct ir_walk *walk, struct ir_
 	u64 g, m, curg;
 
 	if (!go->present ||
-	    !ir_read_user(&g, sizeof(g), walk->registers.thread_pointer + (s64)go->g_tls_offset) ||
+	    !ir_read_user(&g, sizeof(g), ir_thread_pointer(walk) + (s64)go->g_tls_offset) ||
 	    !ir_read_user(&m, sizeof(m), g + go->g_m) || !ir_read_user(&curg, sizeof(curg), m + go->m_curg))
 		return IR_GO_UNREADABLE;
 	if (curg == 0)

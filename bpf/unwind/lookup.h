@@ -48,17 +48,9 @@ IR_INLINE bool ir_is_in(const struct ir_mapping *mapping, u64 pc)
 	return pc >= mapping->start && pc < mapping->end;
 }
 
-/* Finds the mapping of pc into walk->mapping. false if pc is in no executable mapping. */
-IR_INLINE bool ir_find_mapping(struct ir_walk *walk, u64 pc)
+/* Finds the mapping of pc among all of the process. */
+IR_APART bool ir_search_mapping(struct ir_walk *walk, u64 pc)
 {
-	if (ir_is_in(&walk->mapping, pc))
-		return true;
-	for (u32 i = 0; i < IR_RECENT_MAPPINGS; i++) {
-		if (ir_is_in(&walk->recent[i], pc)) {
-			walk->mapping = walk->recent[i];
-			return true;
-		}
-	}
 	const struct ir_mapping *slab = ir_mapping_slab(walk, walk->process.slab);
 	u64 first = walk->process.first, count = walk->process.count, found = 0;
 
@@ -79,6 +71,20 @@ IR_INLINE bool ir_find_mapping(struct ir_walk *walk, u64 pc)
 	walk->recent[walk->recent_next++ & (IR_RECENT_MAPPINGS - 1)] = *mapping;
 	return true;
 }
+
+/* Finds the mapping of pc into walk->mapping. false if pc is in no executable mapping. */
+IR_INLINE bool ir_find_mapping(struct ir_walk *walk, u64 pc)
+{
+	if (ir_is_in(&walk->mapping, pc))
+		return true;
+	IR_KEEP_LOOP for (u32 i = 0; i < IR_RECENT_MAPPINGS; i++) {
+		if (ir_is_in(&walk->recent[i], pc)) {
+			walk->mapping = walk->recent[i];
+			return true;
+		}
+	}
+	return ir_search_mapping(walk, pc);
+}
 _Static_assert(IR_MAPPING_SLAB_SIZE == 8192, "the steps cover a slab");
 
 IR_INLINE u64 ir_row_step(const struct ir_row *rows, u64 first, u64 count, u64 found, u64 step, u64 low)
@@ -89,16 +95,16 @@ IR_INLINE u64 ir_row_step(const struct ir_row *rows, u64 first, u64 count, u64 f
 	return found + (ir_at_or_below(next, count, rows[slot].address_low, low) & step);
 }
 
-/* The rule in force at a stated address of an image, or NULL: *why says if its page is not loaded, or lies. */
-IR_INLINE const struct ir_rule *ir_search_rule(struct ir_walk *walk, u32 image, u64 address, u32 *why)
+/* The rule in force at a stated address of an image, or NULL with the reason in walk->stop. */
+IR_APART const struct ir_rule *ir_search_rule(struct ir_walk *walk, u32 image, u64 address)
 {
 	struct ir_page_key key = { .image = image, .page = (u32)(address >> IR_PAGE_SHIFT) };
 	struct ir_page *page = ir_page_find(walk, &key);
 
-	*why = IR_STOP_NO_TABLE;
+	walk->stop = IR_STOP_NO_TABLE;
 	if (!page)
 		return 0;
-	*why = IR_STOP_LOOKUP_FAILED;
+	walk->stop = IR_STOP_LOOKUP_FAILED;
 	const struct ir_row *rows = ir_row_slab(walk, page->slab);
 	u64 first = page->first, count = page->count, low = address & (IR_PAGE_SIZE - 1), found = 0;
 
@@ -120,38 +126,64 @@ IR_INLINE bool ir_is_rule_of(const struct ir_known_rule *known, const struct ir_
 	return known->address == address && known->image == image && known->epoch == walk->epoch;
 }
 
+IR_INLINE u16 *ir_known_index(struct ir_known_rules *all, u32 image, u64 address)
+{
+	return &all->index[ir_hash_mix(image, address) & (IR_KNOWN_RULES_INDEX - 1)];
+}
+
+/* Searches a rule, and keeps it at hand. */
+IR_APART const struct ir_rule *ir_learn_rule(struct ir_walk *walk, u32 image, u64 address)
+{
+	struct ir_known_rules *all = ir_known_rules(walk);
+	const struct ir_rule *rule = ir_search_rule(walk, image, address);
+
+	if (!all || !rule)
+		return 0;
+	u32 at = (u32)all->end++;
+	struct ir_known_rule *known = &all->rules[at & (IR_KNOWN_RULES - 1)];
+
+	*ir_known_index(all, image, address) = (u16)at;
+	known->address = address;
+	known->other_next = at + 1;
+	known->image = image;
+	known->epoch = walk->epoch;
+	known->rule = *rule;
+	walk->known = at + 1;
+	return &known->rule;
+}
+
+/* So many rules from now the next one is needed that is fetched now. */
+#define IR_FETCHED_AHEAD 6
+
 /*
  * As ir_search_rule. The same call sites come again and again, and between two samples the program has the CPU's caches
  * to itself: a search touches half a dozen cold cache lines, a known rule half a one.
  */
-IR_INLINE const struct ir_rule *ir_find_rule(struct ir_walk *walk, u32 image, u64 address, u32 *why)
+IR_INLINE const struct ir_rule *ir_find_rule(struct ir_walk *walk, u32 image, u64 address)
 {
 	struct ir_known_rules *all = ir_known_rules(walk);
 
 	if (!all)
-		return ir_search_rule(walk, image, address, why);
+		return ir_search_rule(walk, image, address);
+	/* A walk's first frame has no callee: the last entry stands for it. */
 	u32 at = walk->known;
 	struct ir_known_rule *known = &all->rules[at & (IR_KNOWN_RULES - 1)];
 
-	if (at == IR_KNOWN_NOTHING || !ir_is_rule_of(known, walk, image, address)) {
-		u16 *indexed = &all->index[ir_hash_mix(image, address) & (IR_KNOWN_RULES_INDEX - 1)];
+	if (!ir_is_rule_of(known, walk, image, address)) {
+		struct ir_known_rule *callee = &all->rules[(at - 1) & (IR_KNOWN_RULES - 1)];
 
-		at = *indexed;
+		at = callee->other_next;
 		known = &all->rules[at & (IR_KNOWN_RULES - 1)];
 		if (!ir_is_rule_of(known, walk, image, address)) {
-			const struct ir_rule *rule = ir_search_rule(walk, image, address, why);
-
-			if (!rule)
-				return 0;
-			at = (u32)all->end++;
-			*indexed = (u16)at;
+			at = *ir_known_index(all, image, address);
+			callee->other_next = at;
 			known = &all->rules[at & (IR_KNOWN_RULES - 1)];
-			known->address = address;
-			known->image = image;
-			known->epoch = walk->epoch;
-			known->rule = *rule;
+			if (!ir_is_rule_of(known, walk, image, address))
+				return ir_learn_rule(walk, image, address);
 		}
 	}
 	walk->known = at + 1;
+	IR_TOUCH(&all->rules[known->other_next & (IR_KNOWN_RULES - 1)]);
+	IR_TOUCH(&all->rules[(at + IR_FETCHED_AHEAD) & (IR_KNOWN_RULES - 1)]);
 	return &known->rule;
 }

@@ -17,38 +17,42 @@
 #endif
 #include "go.h"
 
-IR_INLINE void ir_apply(struct ir_walk *walk, const struct ir_rule *rule)
+/* What a rule says, whatever it says. */
+IR_APART int ir_apply(struct ir_walk *walk, const struct ir_rule *rule)
 {
 	u64 cfa;
 
+	if (walk->valid & IR_MORE_REGISTERS)
+		ir_fetch_registers(walk);
 	switch (rule->kind) {
 	case IR_RULE_ROOT:
 		ir_walk_stop(walk, IR_STOP_COMPLETE);
-		return;
+		return 0;
 	case IR_RULE_NONE:
 		ir_walk_stop(walk, IR_STOP_NO_CFI);
-		return;
+		return 0;
 	case IR_RULE_SIGNAL:
 		ir_step_signal(walk, rule->cfa_offset);
-		return;
+		return 0;
 	case IR_RULE_FRAME_POINTER:
 		ir_step_frame_pointer(walk, true);
-		return;
+		return 0;
 	case IR_RULE_GO_SYSTEMSTACK:
 		ir_step_go_switch(walk, true);
-		return;
+		return 0;
 	case IR_RULE_GO_MORESTACK:
 		ir_step_go_switch(walk, false);
-		return;
+		return 0;
 	case IR_RULE_OFFSET:
 	case IR_RULE_DEREF:
 	case IR_RULE_PLT:
 		if (ir_cfa(walk, rule, &cfa))
 			ir_step_to_caller(walk, rule, cfa);
-		return;
+		return 0;
 	default:
 		ir_walk_stop(walk, IR_STOP_UNSUPPORTED_RULE);
 	}
+	return 0;
 }
 
 /* Code without a table: follow the frame pointer, and say that this is a guess. */
@@ -57,6 +61,25 @@ IR_INLINE void ir_step_without_table(struct ir_walk *walk, u64 address, u32 imag
 	ir_walk_push_raw(walk, address, image, flags | IR_FRAME_LOW_CONFIDENCE);
 	if (!walk->done)
 		ir_step_frame_pointer(walk, false);
+}
+
+/* Of a pc in no image that has a table: in no mapping, in one that is still being read, or in anonymous code. */
+IR_APART int ir_step_outside_images(struct ir_walk *walk, u64 pc, u32 flags, bool is_mapped)
+{
+	u32 image = walk->mapping.image;
+
+	if (!is_mapped) {
+		/* A leaf is real wherever it is; a return address outside all code is not one. */
+		if (walk->count == 0)
+			ir_walk_push_raw(walk, pc, IR_IMAGE_NONE, flags);
+		ir_walk_defer(walk, IR_STOP_NO_MAPPING);
+	} else if (image == IR_IMAGE_PENDING) {
+		ir_walk_push_raw(walk, pc, image, flags);
+		ir_walk_defer(walk, IR_STOP_NO_TABLE);
+	} else {
+		ir_step_without_table(walk, pc, image, flags);
+	}
+	return 0;
 }
 
 IR_INLINE void ir_walk_step(struct ir_walk *walk)
@@ -70,32 +93,20 @@ IR_INLINE void ir_walk_step(struct ir_walk *walk)
 		ir_walk_stop(walk, IR_STOP_COMPLETE);
 		return;
 	}
-	if (!ir_find_mapping(walk, lookup)) {
-		/* A leaf is real wherever it is; a return address outside all code is not one. */
-		if (walk->count == 0)
-			ir_walk_push_raw(walk, pc, IR_IMAGE_NONE, flags);
-		ir_walk_defer(walk, IR_STOP_NO_MAPPING);
-		return;
-	}
+	bool is_mapped = ir_find_mapping(walk, lookup);
 	u32 image = walk->mapping.image;
 
-	if (image == IR_IMAGE_PENDING) {
-		ir_walk_push_raw(walk, pc, image, flags);
-		ir_walk_defer(walk, IR_STOP_NO_TABLE);
+	if (!is_mapped || image < IR_IMAGE_FIRST) {
+		ir_step_outside_images(walk, pc, flags, is_mapped);
 		return;
 	}
-	if (image < IR_IMAGE_FIRST) {
-		ir_step_without_table(walk, pc, image, flags);
-		return;
-	}
-	u32 why;
-	const struct ir_rule *rule = ir_find_rule(walk, image, lookup - walk->mapping.bias, &why);
+	const struct ir_rule *rule = ir_find_rule(walk, image, lookup - walk->mapping.bias);
 
 	ir_walk_push(walk, pc - walk->mapping.bias, image, flags);
 	if (walk->done)
 		return;
 	if (!rule)
-		ir_walk_stop(walk, why);
-	else
+		walk->done = 1;
+	else if (!ir_step_plain(walk, rule))
 		ir_apply(walk, rule);
 }

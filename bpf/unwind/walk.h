@@ -17,8 +17,17 @@ typedef long long s64;
 #endif
 #define IR_INLINE static __always_inline
 
+/*
+ * For what is rarely run. Between two samples the program has the caches to itself, the instruction cache too: code that
+ * most frames run lies close together, and the rest elsewhere.
+ */
+#define IR_APART static __attribute__((noinline, unused))
+
 /* Hides a value's origin from the compiler, so that it keeps branch-free code that the verifier can follow. */
 #define IR_OPAQUE(value) __asm__ volatile("" : "+r"(value))
+
+/* Has the CPU fetch a line that will be needed soon, without waiting for it. */
+#define IR_TOUCH(address) ((void)*(const volatile u8 *)(address))
 
 #define IR_REGISTERS  16
 
@@ -30,11 +39,11 @@ typedef long long s64;
 /* Powers of two. */
 #define IR_KNOWN_RULES	     512
 #define IR_KNOWN_RULES_INDEX 1024
-#define IR_KNOWN_NOTHING     0xffffffffu
 
 /* The rule at a stated address of an image, as the tables of an epoch have it. */
 struct ir_known_rule {
-	u64 address;
+	u64 address : 48;
+	u64 other_next : 16;	/* where the caller's rule was, last time that it did not follow */
 	u32 image;
 	u32 epoch;
 	struct ir_rule rule;
@@ -43,7 +52,8 @@ _Static_assert(sizeof(struct ir_known_rule) == 32, "two known rules share a cach
 
 /*
  * Rules that one CPU keeps at hand, in the order in which walks came upon them: where a caller's rule is known, it mostly
- * follows its callee's, and the CPU's prefetcher has it there in time. The newest takes the place of the oldest.
+ * follows its callee's, or is where it was when it last did not follow; both are fetched ahead. The newest takes the place
+ * of the oldest.
  */
 struct ir_known_rules {
 	struct ir_known_rule rules[IR_KNOWN_RULES];
@@ -53,9 +63,12 @@ struct ir_known_rules {
 
 #define IR_RECENT_MAPPINGS 4
 
+/* In ir_walk.valid: this is the first frame, and the registers that are not valid can still be had. */
+#define IR_MORE_REGISTERS (1u << IR_REGISTERS)
+
 struct ir_walk {
 	struct ir_registers registers;
-	u32 valid;		/* bit r: the general register r is known in this frame */
+	u32 valid;		/* bit r: the general register r is known in this frame; IR_MORE_REGISTERS */
 	u32 return_address;	/* 1: pc is one past a call, look up pc - 1 */
 	u32 done;		/* 1: the walk has ended for the reason in stop */
 	u32 stop;		/* enum ir_stop_reason */
@@ -64,7 +77,7 @@ struct ir_walk {
 	u32 count;
 	u32 window;		/* marks pages as used */
 	u32 epoch;		/* of the tables: rules known from another are not used */
-	u32 known;		/* where the caller's rule is, if it follows that of the last frame; or IR_KNOWN_NOTHING */
+	u32 known;		/* where the caller's rule is, if it follows that of the last frame */
 	struct ir_process process;
 	struct ir_mapping mapping;	/* of the last frame: the next one is mostly in it too */
 	struct ir_mapping recent[IR_RECENT_MAPPINGS];	/* of this process, found last */
@@ -73,8 +86,9 @@ struct ir_walk {
 	u64 piece_start;	/* runtime address of piece */
 	u64 piece_bytes;	/* that were read: a multiple of 8, or 0 */
 	u64 piece[IR_PIECE_WORDS];	/* of the stack, see stack.h */
-	struct ir_stack head;		/* with the frames behind it, the record that is sent */
-	struct ir_frame frames[IR_MAX_USER_FRAMES];
+	struct ir_sample sample;	/* with the stack behind it, the record that is sent */
+	struct ir_stack head;
+	struct ir_frame frames[IR_MAX_USER_FRAMES];	/* reserved is never written, and 0 */
 };
 
 IR_INLINE void ir_forget_mappings(struct ir_walk *walk)
@@ -95,7 +109,7 @@ IR_INLINE void ir_walk_begin(struct ir_walk *walk)
 	walk->anonymous = 0;
 	walk->defer = 0;
 	walk->count = 0;
-	walk->known = IR_KNOWN_NOTHING;
+	walk->known = 0;
 	walk->piece_bytes = 0;
 	walk->hash = 0x75736572;
 }
@@ -133,9 +147,8 @@ IR_INLINE void ir_walk_push(struct ir_walk *walk, u64 address, u32 image, u32 fl
 	frame->address = address;
 	frame->image = image;
 	frame->flags = (u16)flags;
-	frame->reserved = 0;
 	walk->count = index + 1;
-	walk->hash = ir_hash_mix(ir_hash_mix(walk->hash, address), ((u64)image << 16) | flags);
+	walk->hash = ir_hash_mix(walk->hash, address ^ ((u64)image << 44) ^ ((u64)flags << 62));
 }
 
 /* A frame at a runtime address, which means something in its process alone. */

@@ -104,12 +104,8 @@ fn assert_whole_share(observed: &Observed, what: &str) {
 /// The stacks of `service` that have the last of `frames` are whole, and have all of `frames` in this order.
 #[track_caller]
 fn assert_whole_and_named(service: &str, frames: &[&str]) {
-    assert_named_in(&observed(service), service, frames);
-}
-
-#[track_caller]
-fn assert_named_in(everything: &Observed, service: &str, frames: &[&str]) {
-    assert_whole(everything, service);
+    let everything = observed(service);
+    assert_whole(&everything, service);
     let function = frames.last().copied().unwrap_or_default();
     let those = everything.with(function);
     let total = those.samples();
@@ -127,16 +123,6 @@ fn assert_named_in(everything: &Observed, service: &str, frames: &[&str]) {
     );
 }
 
-#[test]
-fn a_signal_handler_on_a_stack_of_its_own_stands_on_what_it_interrupted() {
-    let everything = observed("signal-own-stack");
-    // What is copied before the process is known is one stack, not the other that it continues on.
-    let whole = everything.only(|stack| stack.truncated.as_deref() != Some("stack copy limit"));
-    assert!(whole.samples() * 10 >= everything.samples() * 9, "{}", everything.examples(|_| true));
-    let frames = ["main", "interrupted", "on_signal", "burn_in_handler"];
-    assert_named_in(&whole, "signal-own-stack", &frames);
-}
-
 macro_rules! whole_and_named {
     ($($name:ident: $service:literal $frames:expr;)*) => {$(
         #[test]
@@ -148,6 +134,7 @@ macro_rules! whole_and_named {
 
 whole_and_named! {
     a_signal_handler_stands_on_what_it_interrupted: "signal" ["main", "interrupted", "on_signal", "burn_in_handler"];
+    a_signal_handler_on_a_stack_of_its_own_does_too: "signal-own-stack" ["main", "interrupted", "on_signal", "burn_in_handler"];
     a_library_loaded_later_is_named: "dlopen" ["main", "use_plugin", "plugin_entry", "plugin_burn"];
     a_callback_from_a_library_loaded_later_has_its_callers: "dlopen" ["main", "use_plugin", "plugin_entry", "called_back"];
     a_deleted_binary_is_named: "deleted" ["main", "simple_caller", "simple_burn"];

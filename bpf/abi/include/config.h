@@ -17,13 +17,20 @@ struct ir_config {
 };
 _Static_assert(sizeof(struct ir_config) == 16, "the configuration is 16 bytes");
 
-/* Changes while running. */
+/* What a sample has to look at before anything else; mostly nothing. */
+enum ir_attention {
+	IR_PAUSED = 1,		/* take no samples */
+	IR_NARROWED = 2,	/* the configuration leaves processes out */
+};
+
+/* Changes while running. Every sample reads it. */
 struct ir_live {
 	unsigned int window;	/* raised at the end of a window: stacks are then sent anew */
-	unsigned int paused;	/* 1: take no samples */
+	unsigned int attention;	/* enum ir_attention */
 	/* Raised after a table was removed, and with the window, so that pages in use are marked in each. */
 	unsigned int tables_epoch;
 	/* Raised after what the kernel side knew of a process was replaced or removed. */
 	unsigned int processes_epoch;
+	unsigned int wake_bytes;/* what one CPU sends before it wakes user space */
 };
-_Static_assert(sizeof(struct ir_live) == 16, "the live state is 16 bytes");
+_Static_assert(sizeof(struct ir_live) == 20, "the live state is 20 bytes");

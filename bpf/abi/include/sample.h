@@ -8,6 +8,10 @@
 /* User stack memory that travels with a sample that the kernel cannot unwind yet. */
 #define IR_STACK_COPY_SHIFT 18
 #define IR_STACK_COPY_MAX   (1u << IR_STACK_COPY_SHIFT)
+#define IR_COPY_PAGE	    4096u
+#define IR_COPY_PAGES	    (IR_STACK_COPY_MAX / IR_COPY_PAGE)
+
+_Static_assert(IR_COPY_PAGES == 64, "the pages of a copy are counted in 64 bits");
 
 enum ir_record_type {
 	IR_RECORD_SAMPLE = 1,
@@ -23,7 +27,10 @@ enum ir_sample_flags {
 	IR_SAMPLE_NO_USER_SIDE = 8,	/* the thread exits or execs: its user stack is gone */
 };
 
-/* A sample. Equal stacks have equal hashes and are sent once per window; hash 0 means "no stack". */
+/*
+ * A sample. Equal stacks have equal hashes and are sent once per window; hash 0 means "no stack". A user stack that is sent
+ * follows its sample in the same record: its struct ir_stack, then its frames.
+ */
 struct ir_sample {
 	unsigned int type;		/* IR_RECORD_SAMPLE, or IR_RECORD_DEFERRED as the head of ir_deferred */
 	unsigned int flags;		/* enum ir_sample_flags */
@@ -34,7 +41,7 @@ struct ir_sample {
 	unsigned int pid;		/* thread group id in the initial namespace */
 	unsigned int tid;
 	unsigned int cpu;
-	unsigned int reserved;
+	unsigned int stack_bytes;	/* of the user stack that follows; 0: none */
 	char comm[IR_COMM_LENGTH];	/* of the thread */
 };
 _Static_assert(sizeof(struct ir_sample) == 72, "a sample is 72 bytes");
@@ -82,14 +89,17 @@ struct ir_registers {
 _Static_assert(sizeof(struct ir_registers) == 144, "registers are 144 bytes");
 
 /*
- * A sample whose process or table the kernel does not know yet: registers and the top of the stack travel,
- * and user space unwinds with the same code once the tables are there. stack_bytes bytes follow.
+ * A sample whose process or table the kernel does not know yet: registers and the top of the stack travel, and user space
+ * unwinds with the same code once the tables are there. A signal handler that runs on a stack of its own has interrupted
+ * another: the thread's own stack then travels too. The pages follow, upwards from stack_address, then downwards from
+ * root_address; those that could not be read are left out.
  */
 struct ir_deferred {
 	struct ir_sample sample;
 	struct ir_registers registers;
-	unsigned long long stack_address;	/* runtime address of the first copied byte: the page of rsp */
-	unsigned int stack_bytes;
-	unsigned int reserved;
+	unsigned long long stack_address;	/* runtime address of the page of the stack pointer */
+	unsigned long long stack_pages;		/* bit n: the page n pages above it follows */
+	unsigned long long root_address;	/* runtime address of the end of the thread's own stack */
+	unsigned long long root_pages;		/* bit n: the page that ends n pages below it follows */
 };
-_Static_assert(sizeof(struct ir_deferred) == 232, "a deferred sample's head is 232 bytes");
+_Static_assert(sizeof(struct ir_deferred) == 248, "a deferred sample's head is 248 bytes");

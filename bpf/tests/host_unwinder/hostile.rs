@@ -92,4 +92,6 @@ fn random_tables_registers_and_stacks_are_survived() {
         let (_, count) = counts[reason as usize];
         assert!(count > 10, "{count} walks end with {}", stop_reason_text(reason));
     }
+    let (_, plain_steps) = counts[infrared_abi::IR_STOP_COUNT as usize];
+    assert!(plain_steps > 1000, "{plain_steps} steps were done both ways");
 }

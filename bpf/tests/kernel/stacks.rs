@@ -18,8 +18,7 @@ fn copied(deferred: &DeferredSample) -> CopiedStack<'_> {
     CopiedStack {
         registers: &deferred.registers,
         in_syscall: deferred.sample.flags & IR_SAMPLE_IN_SYSCALL != 0,
-        address: deferred.stack_address,
-        bytes: &deferred.stack,
+        memory: &deferred.memory,
     }
 }
 
@@ -55,10 +54,9 @@ fn an_unknown_process_sends_registers_and_the_top_of_its_stack() {
     assert!(below.clone().count() > 100);
     assert!(below.all(|deferred| {
         let sp = deferred.registers.general[7];
-        let offset = (pattern - deferred.stack_address) as usize;
-        let words = deferred.stack[offset..].chunks_exact(8).take(64);
+        let words = deferred.memory[0].at(pattern, 64 * 8).unwrap().chunks_exact(8);
         let words = words.map(|word| u64::from_ne_bytes(word.try_into().unwrap()));
-        (deferred.stack_address..deferred.stack_address + 4096).contains(&sp)
+        (deferred.memory[0].address..deferred.memory[0].address + 4096).contains(&sp)
             && words.eq((0..64).map(|i| 0x1bad_b002_dead_beef + i))
     }));
 }
@@ -101,15 +99,46 @@ fn kernel_and_user_space_unwind_alike() {
     let whole = host.unwind(&session.kernel.tables, pid, &block, copied(copy));
     assert_eq!(whole, expected);
     // A copy that ends too early says so.
-    let cut = CopiedStack { bytes: &copy.stack[..copied_part(copy)], ..copied(copy) };
+    let mut part = copy.memory.clone();
+    part[0].bytes.truncate(copied_part(copy));
+    let cut = CopiedStack { memory: &part[..1], ..copied(copy) };
     let cut = host.unwind(&session.kernel.tables, pid, &block, cut).stack;
     assert_eq!(cut.stop_reason, IR_STOP_STACK_COPY_LIMIT);
     assert!(expected.stack.frames.starts_with(&cut.frames));
 }
 
+#[test]
+fn a_handler_on_a_stack_of_its_own_travels_with_the_stack_that_it_interrupted() {
+    for place in ["handle", "thread"] {
+        let (mut session, mut subject) = Session::with_subject(&config());
+        subject.tell(place);
+        meanwhile();
+        let copies = session.take();
+        let mut images = Images::default();
+        let block = session.load_tables(&mut images, &subject);
+        let copy = spinning(&copies);
+        let (tables, mut host) = (&session.kernel.tables, HostUnwinder::default());
+        let found = host.unwind(tables, subject.pid(), &block, copied(copy)).stack;
+        assert_eq!(found.stop_reason, IR_STOP_COMPLETE, "{place}: {:x?}", found.frames);
+        // spin six times, the handler, the trampoline, raise, handle, and what called it
+        assert!(found.frames.len() >= 12, "{place}: {:x?}", found.frames);
+        // The kernel, which reads as it goes, finds the same.
+        session.kernel.processes.publish(subject.pid(), &block).unwrap();
+        meanwhile();
+        assert!(session.take().stacks.contains(&found), "{place}");
+        // The handler's stack alone ends where it interrupted.
+        let sp = copy.registers.general[7];
+        let own = copy.memory.iter().filter(|memory| memory.at(sp, 8).is_some());
+        let own: Vec<_> = own.cloned().collect();
+        let alone = CopiedStack { memory: &own, ..copied(copy) };
+        let cut = host.unwind(&session.kernel.tables, subject.pid(), &block, alone).stack;
+        assert_eq!(cut.stop_reason, IR_STOP_STACK_COPY_LIMIT);
+    }
+}
+
 /// Bytes of the copy up to two words above the stack pointer.
 fn copied_part(copy: &DeferredSample) -> usize {
-    (copy.registers.general[7] - copy.stack_address) as usize + 16
+    (copy.registers.general[7] - copy.memory[0].address) as usize + 16
 }
 
 #[test]

@@ -8,8 +8,12 @@
  *   map PATH    maps a file as code and unmaps it
  *   exec        becomes this program anew
  *   spin        at one instruction, five calls deep, for ever
+ *   handle      the same in a signal handler that has a stack of its own
+ *   thread      the same in a signal handler of another thread
  */
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +99,34 @@ NOINLINE static long spin(long depth)
 	return below + depth;
 }
 
+static void on_signal(int number)
+{
+	printf("spinning\n");
+	exit((int)spin(5) + number);
+}
+
+/* Interrupted some kilobytes deep, as is usual: the handler's stack is not all there is to a stack. */
+NOINLINE static void *handle(void *unused)
+{
+	volatile char room[16384];
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_ONSTACK };
+	stack_t own = { .ss_sp = malloc(65536), .ss_size = 65536 };
+
+	room[0] = 1;
+	if (sigaltstack(&own, NULL) || sigaction(SIGUSR1, &action, NULL) || raise(SIGUSR1))
+		exit(7);
+	KEEP(room[0]);
+	return unused;
+}
+
+static void handle_in_thread(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, handle, NULL) || pthread_join(thread, NULL))
+		exit(8);
+}
+
 int main(int argc, char **argv)
 {
 	char line[4096];
@@ -125,6 +157,12 @@ int main(int argc, char **argv)
 		case 's' << 8 | 'p':
 			printf("spinning\n");
 			return (int)spin(5);
+		case 'h' << 8 | 'a':
+			handle(NULL);
+			break;
+		case 't' << 8 | 'h':
+			handle_in_thread();
+			break;
 		default:
 			return 2;
 		}

@@ -27,7 +27,7 @@ pub(crate) struct DeferredQueue {
 
 impl DeferredQueue {
     pub(crate) fn push(&mut self, sample: Box<DeferredSample>, now: Instant) {
-        self.bytes += sample.stack.len();
+        self.bytes += sample.copied_bytes();
         self.waiting.push_back((now, sample));
     }
 
@@ -47,7 +47,7 @@ impl DeferredQueue {
             let last = *bytes > CAPACITY_BYTES || now.duration_since(*since) >= PATIENCE;
             let waits = attempt(sample, LastChance(last)) == Outcome::Waits && !last;
             if !waits {
-                *bytes -= sample.stack.len();
+                *bytes -= sample.copied_bytes();
             }
             waits
         });
@@ -71,13 +71,15 @@ pub(crate) struct LastChance(pub(crate) bool);
 
 #[cfg(test)]
 mod tests {
+    use infrared_bpf::CopiedMemory;
     use infrared_bpf::abi::{ir_registers, ir_sample};
 
     use super::*;
 
     fn sample() -> Box<DeferredSample> {
         let (sample, registers) = (ir_sample::default(), ir_registers::default());
-        Box::new(DeferredSample { sample, registers, stack_address: 0, stack: vec![0; 1 << 20] })
+        let memory = vec![CopiedMemory { address: 0, bytes: vec![0; 1 << 20] }];
+        Box::new(DeferredSample { sample, registers, memory })
     }
 
     #[test]

@@ -302,8 +302,7 @@ impl Driver {
         let copied = infrared_bpf::CopiedStack {
             registers: &deferred.registers,
             in_syscall: sample.flags & abi::IR_SAMPLE_IN_SYSCALL != 0,
-            address: deferred.stack_address,
-            bytes: &deferred.stack,
+            memory: &deferred.memory,
         };
         let mut unwound = state.host.unwind(&self.kernel.tables, sample.pid, &block, copied);
         let lacks_table = unwound.may_improve && unwound.stack.stop_reason == abi::IR_STOP_NO_TABLE;

@@ -76,11 +76,9 @@ static void require(bool holds, const char *what)
 	abort();
 }
 
-struct ir_walk *walk(struct environment *environment, const struct ir_registers *registers, u32 valid,
-		     u32 return_address)
+struct ir_host host_of(struct environment *environment)
 {
-	struct ir_walk *walk = allocate(1, sizeof(*walk));
-	struct ir_host host = {
+	return (struct ir_host){
 		.context = environment,
 		.read = read_memory,
 		.row_slab = row_slab,
@@ -88,6 +86,13 @@ struct ir_walk *walk(struct environment *environment, const struct ir_registers 
 		.rule = find_rule,
 		.mappings = environment->mappings,
 	};
+}
+
+struct ir_walk *walk(struct environment *environment, const struct ir_registers *registers, u32 valid,
+		     u32 return_address)
+{
+	struct ir_walk *walk = allocate(1, sizeof(*walk));
+	struct ir_host host = host_of(environment);
 
 	walk->registers = *registers;
 	walk->valid = valid;

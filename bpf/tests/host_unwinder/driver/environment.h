@@ -38,9 +38,14 @@ struct environment {
 /* calloc that ends the process where there is no memory. */
 void *allocate(size_t count, size_t size);
 
+struct ir_host host_of(struct environment *environment);
+
 /* Walks in the environment, and checks what holds for every walk. The result is to be freed. */
 struct ir_walk *walk(struct environment *environment, const struct ir_registers *registers, u32 valid,
 		     u32 return_address);
 
-/* Walks over `rounds` random environments; prints how many walks ended for each stop reason. */
+/*
+ * Walks over `rounds` random environments; prints how many walks ended for each stop reason, and behind them how many steps
+ * ir_step_plain did as ir_apply does them.
+ */
 void fuzz(u64 seed, u64 rounds);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "environment.h"
+#include "step.h"
 
 #define IMAGES	    3
 #define PAGES	    4
@@ -135,6 +136,42 @@ static void make_mappings(struct environment *environment)
 	};
 }
 
+static bool is_same_frame(const struct ir_walk *a, const struct ir_walk *b)
+{
+	bool same = !a->done && !b->done && a->valid == b->valid && a->registers.pc == b->registers.pc &&
+		    a->return_address == b->return_address;
+
+	for (u32 i = 0; i < IR_REGISTERS; i++)
+		if ((a->valid >> i) & 1)
+			same = same && a->registers.general[i] == b->registers.general[i];
+	return same;
+}
+
+/* ir_step_plain does what ir_apply does, or leaves it to that one. Returns whether it did. */
+static bool compare_steps(struct environment *environment, const struct ir_registers *registers, u32 valid)
+{
+	struct ir_walk *plain = allocate(1, sizeof(*plain)), *whole = allocate(1, sizeof(*whole));
+	struct ir_host host = host_of(environment);
+	struct ir_rule taken = rule();
+	bool is_plain;
+
+	ir_current_host = &host;
+	plain->registers = whole->registers = *registers;
+	plain->valid = whole->valid = valid & 0xffff;
+	is_plain = ir_step_plain(plain, &taken);
+	if (is_plain) {
+		ir_apply(whole, &taken);
+		if (!is_same_frame(plain, whole)) {
+			fprintf(stderr, "the plain step and the whole one differ\n");
+			abort();
+		}
+	}
+	ir_current_host = 0;
+	free(plain);
+	free(whole);
+	return is_plain;
+}
+
 static void fuzz_once(struct environment *environment, u64 *ends)
 {
 	struct ir_registers registers;
@@ -150,6 +187,7 @@ static void fuzz_once(struct environment *environment, u64 *ends)
 	}
 	registers.pc = below(32) ? code_address() : any();
 	registers.thread_pointer = stack_address();
+	ends[IR_STOP_COUNT] += compare_steps(environment, &registers, below(4) ? 0xffff : (u32)any());
 	result = walk(environment, &registers, below(4) ? 0xffff : (u32)any(), (u32)below(2));
 	ends[result->stop]++;
 	free(result);
@@ -157,7 +195,7 @@ static void fuzz_once(struct environment *environment, u64 *ends)
 
 void fuzz(u64 seed, u64 rounds)
 {
-	u64 ends[IR_STOP_COUNT] = { 0 };
+	u64 ends[IR_STOP_COUNT + 1] = { 0 };
 	struct environment environment = { .n_slabs = 2, .n_pages = IMAGES * PAGES, .n_rules = RULES, .n_regions = 1 };
 
 	state = seed | 1;
@@ -175,7 +213,7 @@ void fuzz(u64 seed, u64 rounds)
 		for (u32 i = 0; i < WALKS; i++)
 			fuzz_once(&environment, ends);
 	}
-	for (u32 reason = 0; reason < IR_STOP_COUNT; reason++)
+	for (u32 reason = 0; reason <= IR_STOP_COUNT; reason++)
 		printf("%u %llu\n", reason, ends[reason]);
 	free(environment.mappings);
 	for (u32 s = 0; s < environment.n_slabs; s++)

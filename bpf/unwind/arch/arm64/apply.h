@@ -123,6 +123,41 @@ IR_INLINE void ir_step_to_caller(struct ir_walk *walk, const struct ir_rule *rul
 	walk->return_address = 1;
 }
 
+/* Whether a register of the caller is in one of the words that every step covers. */
+IR_INLINE bool ir_is_near_slot(s32 slot)
+{
+	return slot <= -1 && slot >= -(s32)(IR_NEAR_BYTES / 8);
+}
+
+/*
+ * The step that nearly all frames take: fp and lr are saved close to the CFA. Does as ir_apply would, in fewer instructions.
+ * false, with nothing changed but the piece: that one has to do it.
+ */
+IR_INLINE bool ir_step_plain(struct ir_walk *walk, const struct ir_rule *rule)
+{
+	s32 fp_slot = rule->fp_slot, ra_slot = rule->ra_slot;
+	u32 base = IR_ARM64_KEPT(rule->cfa_reg);
+
+	if (rule->kind != IR_RULE_OFFSET || rule->cfa_reg < IR_ARM64_FIRST_KEPT || rule->cfa_reg >= 32 ||
+	    !((walk->valid >> base) & 1) || !ir_is_near_slot(fp_slot) || !ir_is_near_slot(ra_slot))
+		return false;
+	u64 cfa = walk->registers.general[base] + (s64)rule->cfa_offset;
+
+	if (cfa <= walk->registers.general[IR_SP])
+		return false;
+	ir_stack_cover(walk, cfa - IR_NEAR_BYTES);
+	if (!walk->piece_bytes || ((cfa - walk->piece_start) & 7))
+		return false;
+	u64 word = (cfa - walk->piece_start) >> 3;
+
+	walk->registers.pc = walk->piece[(word + ra_slot) & (IR_PIECE_WORDS - 1)] & IR_ARM64_ADDRESS_MASK;
+	walk->registers.general[IR_SP] = cfa;
+	walk->registers.general[IR_FP] = walk->piece[(word + fp_slot) & (IR_PIECE_WORDS - 1)];
+	walk->valid = (1u << IR_SP) | (1u << IR_FP);
+	walk->return_address = 1;
+	return true;
+}
+
 /* (fp, pc) = (*fp, *(fp + 8)) */
 IR_INLINE void ir_step_frame_pointer(struct ir_walk *walk, bool changes_stack)
 {

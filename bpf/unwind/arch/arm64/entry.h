@@ -24,8 +24,36 @@ IR_INLINE bool ir_leaves_address_space(struct task_struct *task)
 	return (task->flags & PF_EXITING) || regs->syscallno == IR_NR_EXECVE || regs->syscallno == IR_NR_EXECVEAT;
 }
 
-/* The user registers: what was saved at the entry to the kernel. false if the thread has no user side. */
-IR_INLINE bool ir_user_registers(struct task_struct *task, struct ir_registers *out, struct ir_sample *sample)
+/* The registers of a thread that was interrupted in user mode. */
+IR_INLINE void ir_interrupted_registers(struct bpf_perf_event_data *ctx, struct ir_walk *walk)
+{
+	walk->registers.general[0] = ctx->regs.regs[16];
+	walk->registers.general[1] = ctx->regs.regs[17];
+	walk->registers.general[2] = ctx->regs.regs[18];
+	walk->registers.general[3] = ctx->regs.regs[19];
+	walk->registers.general[4] = ctx->regs.regs[20];
+	walk->registers.general[5] = ctx->regs.regs[21];
+	walk->registers.general[6] = ctx->regs.regs[22];
+	walk->registers.general[7] = ctx->regs.regs[23];
+	walk->registers.general[8] = ctx->regs.regs[24];
+	walk->registers.general[9] = ctx->regs.regs[25];
+	walk->registers.general[10] = ctx->regs.regs[26];
+	walk->registers.general[11] = ctx->regs.regs[27];
+	walk->registers.general[12] = ctx->regs.regs[28];
+	walk->registers.general[IR_FP] = ctx->regs.regs[29];
+	walk->registers.general[IR_LR] = ctx->regs.regs[30];
+	walk->registers.general[IR_SP] = ctx->regs.sp;
+	walk->registers.pc = ctx->regs.pc;
+	walk->valid = 0xffff;
+}
+
+IR_INLINE u64 ir_arch_thread_pointer(struct task_struct *task)
+{
+	return task->thread.uw.tp_value;
+}
+
+/* All user registers: what was saved at the entry to the kernel. */
+IR_INLINE void ir_saved_registers(struct task_struct *task, struct ir_registers *out)
 {
 	struct pt_regs___kernel *regs = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
 
@@ -46,9 +74,13 @@ IR_INLINE bool ir_user_registers(struct task_struct *task, struct ir_registers *
 	out->general[IR_LR] = regs->regs[30];
 	out->general[IR_SP] = regs->sp;
 	out->pc = regs->pc;
-	out->thread_pointer = task->thread.uw.tp_value;
-	/* -1 where the kernel was not entered by a system call (asm/ptrace.h, NO_SYSCALL). */
-	if ((sample->flags & IR_SAMPLE_IN_KERNEL) && regs->syscallno >= 0)
-		sample->flags |= IR_SAMPLE_IN_SYSCALL;
-	return out->pc != 0;
+	out->thread_pointer = ir_arch_thread_pointer(task);
+}
+
+/* Whether a thread in the kernel came by a system call: -1 is none (asm/ptrace.h, NO_SYSCALL). */
+IR_INLINE bool ir_is_in_syscall(struct task_struct *task)
+{
+	struct pt_regs___kernel *regs = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
+
+	return regs->syscallno >= 0;
 }

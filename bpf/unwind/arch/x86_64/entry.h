@@ -24,11 +24,26 @@ IR_INLINE bool ir_leaves_address_space(struct task_struct *task)
 	return (task->flags & PF_EXITING) || regs->orig_ax == IR_NR_EXECVE || regs->orig_ax == IR_NR_EXECVEAT;
 }
 
+/* The first registers of a thread that was interrupted in user mode: those that rules are mostly about. */
+IR_INLINE void ir_interrupted_registers(struct bpf_perf_event_data *ctx, struct ir_walk *walk)
+{
+	walk->registers.pc = ctx->regs.rip;
+	walk->registers.general[IR_RSP] = ctx->regs.rsp;
+	walk->registers.general[IR_RBP] = ctx->regs.rbp;
+	walk->registers.general[IR_RBX] = ctx->regs.rbx;
+	walk->valid = (1u << IR_RSP) | (1u << IR_RBP) | (1u << IR_RBX) | IR_MORE_REGISTERS;
+}
+
+IR_INLINE u64 ir_arch_thread_pointer(struct task_struct *task)
+{
+	return task->thread.fsbase;
+}
+
 /*
- * The user registers: what was saved at the entry to the kernel, by interrupt or system call. rcx and r11 are lost to
- * the syscall instruction, which unwind rules never use at call sites. false if the thread has no user side.
+ * All user registers: what was saved at the entry to the kernel, by interrupt or system call. rcx and r11 are lost to the
+ * syscall instruction, which unwind rules never use at call sites.
  */
-IR_INLINE bool ir_user_registers(struct task_struct *task, struct ir_registers *out, struct ir_sample *sample)
+IR_INLINE void ir_saved_registers(struct task_struct *task, struct ir_registers *out)
 {
 	struct pt_regs___kernel *regs = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
 
@@ -49,9 +64,13 @@ IR_INLINE bool ir_user_registers(struct task_struct *task, struct ir_registers *
 	out->general[IR_R14] = regs->r14;
 	out->general[IR_R15] = regs->r15;
 	out->pc = regs->ip;
-	out->thread_pointer = task->thread.fsbase;
-	/* A system call's number is not negative; interrupts and exceptions store a negative number. */
-	if ((sample->flags & IR_SAMPLE_IN_KERNEL) && (s64)regs->orig_ax >= 0)
-		sample->flags |= IR_SAMPLE_IN_SYSCALL;
-	return out->pc != 0;
+	out->thread_pointer = ir_arch_thread_pointer(task);
+}
+
+/* Whether a thread in the kernel came by a system call. Its number is not negative, as that of interrupts is. */
+IR_INLINE bool ir_is_in_syscall(struct task_struct *task)
+{
+	struct pt_regs___kernel *regs = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
+
+	return (s64)regs->orig_ax >= 0;
 }
