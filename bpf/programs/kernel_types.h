@@ -9,6 +9,8 @@
 
 struct mm_struct {
 	unsigned long start_stack;
+	unsigned long env_start;
+	unsigned long env_end;
 };
 
 struct thread_struct {

@@ -30,7 +30,7 @@ pub use host_unwinder::{CopiedStack, HostUnwinder, Unwound};
 pub use infrared_abi as abi;
 pub use loader::{Filter, Kernel, KernelConfig};
 pub use processes::{MappingBlock, ProcessMaps};
-pub use records::{CopiedMemory, DeferredSample, KernelStack, Record, UserStack};
+pub use records::{CopiedMemory, DeferredSample, Exec, KernelStack, Record, UserStack};
 pub use sampling::{Clock, SamplerReport};
 pub use sideband::{Sideband, SidebandEvent, SidebandRecord};
 pub use stats::{RunTime, Stats};

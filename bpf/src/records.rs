@@ -1,8 +1,8 @@
 //! Decodes the records of the ring buffer. Pure: bytes in, records out.
 
 use infrared_abi::{
-    IR_COPY_PAGE, IR_RECORD_DEFERRED, IR_RECORD_KERNEL_STACK, IR_RECORD_SAMPLE, Pod, ir_deferred,
-    ir_frame, ir_kernel_stack, ir_registers, ir_sample, ir_stack, read,
+    IR_COPY_PAGE, IR_RECORD_DEFERRED, IR_RECORD_EXEC, IR_RECORD_KERNEL_STACK, IR_RECORD_SAMPLE,
+    Pod, ir_deferred, ir_exec, ir_frame, ir_kernel_stack, ir_registers, ir_sample, ir_stack, read,
 };
 
 /// A user stack, leaf first.
@@ -70,6 +70,23 @@ impl CopiedMemory {
     }
 }
 
+/// A process executes another program.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Exec {
+    pub pid: u32,
+    /// `CLOCK_MONOTONIC`.
+    pub time_ns: u64,
+    /// The beginning of its environment: entries that end with a NUL each, the last of which may be cut.
+    pub environment: Vec<u8>,
+}
+
+/// An environment is full of secrets.
+impl std::fmt::Debug for Exec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Exec").field("pid", &self.pid).finish_non_exhaustive()
+    }
+}
+
 /// One record of the ring buffer.
 #[derive(Clone, Debug)]
 pub enum Record {
@@ -77,6 +94,7 @@ pub enum Record {
     UserStack(UserStack),
     KernelStack(KernelStack),
     Deferred(Box<DeferredSample>),
+    Exec(Exec),
 }
 
 impl Record {
@@ -87,6 +105,7 @@ impl Record {
             Some(IR_RECORD_SAMPLE) => Self::sample(bytes, records),
             Some(IR_RECORD_KERNEL_STACK) => Self::kernel_stack(bytes),
             Some(IR_RECORD_DEFERRED) => Self::deferred(bytes),
+            Some(IR_RECORD_EXEC) => Self::exec(bytes),
             _ => None,
         };
         let is_record = decoded.is_some();
@@ -110,6 +129,13 @@ impl Record {
         let head: ir_kernel_stack = read(bytes)?;
         let addresses = elements(bytes.get(size_of::<ir_kernel_stack>()..)?, head.count)?;
         Some(Self::KernelStack(KernelStack { hash: head.hash, addresses }))
+    }
+
+    fn exec(bytes: &[u8]) -> Option<Self> {
+        let head: ir_exec = read(bytes)?;
+        let environment = bytes.get(size_of::<ir_exec>()..)?;
+        let environment = environment.get(..head.environment_bytes as usize)?.to_vec();
+        Some(Self::Exec(Exec { pid: head.pid, time_ns: head.time_ns, environment }))
     }
 
     fn deferred(bytes: &[u8]) -> Option<Self> {
@@ -208,7 +234,8 @@ mod tests {
     fn short_or_unknown_bytes_are_no_record() {
         let sample = ir_sample { type_: IR_RECORD_SAMPLE, stack_bytes: 56, ..Default::default() };
         let torn = [bytes_of(&sample), bytes_of(&STACK)].concat();
-        for bytes in [&[][..], &[1, 0, 0], &torn, &99u32.to_ne_bytes()] {
+        let exec = ir_exec { type_: IR_RECORD_EXEC, environment_bytes: 1, ..Default::default() };
+        for bytes in [&[][..], &[1, 0, 0], &torn, bytes_of(&exec), &99u32.to_ne_bytes()] {
             assert!(decode(bytes).is_none());
         }
     }

@@ -82,19 +82,10 @@ fn assert_whole(observed: &Observed, fewest: u64) {
 
 #[test]
 fn processes_that_live_30_ms_are_seen_with_all_their_time() {
-    // Who is gone before its environment is read, as while the agent starts, goes by the name of its executable.
-    let all = Observed::of(&outcome(&BRIEF).folded, &["e2e-brief", "brief"]);
-    let sampled = all.samples() as f64 / f64::from(HZ);
+    let sampled = brief().samples() as f64 / f64::from(HZ);
     let burned = f64::from(LIVES) * LIFE;
     // They burn their 30 ms and are loaded and taken down besides. So few samples vary by chance.
     assert!((0.8..1.7).contains(&(sampled / burned)), "{sampled:.3} s sampled of {burned:.3} s");
-}
-
-#[test]
-fn processes_that_live_30_ms_mostly_have_their_declared_service() {
-    let all = Observed::of(&outcome(&BRIEF).folded, &["e2e-brief", "brief"]);
-    let (declared, all) = (brief().samples(), all.samples());
-    assert!(declared * 2 > all, "{declared} of {all}");
 }
 
 #[test]

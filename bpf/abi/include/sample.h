@@ -5,6 +5,8 @@
 #define IR_MAX_USER_FRAMES   512
 #define IR_MAX_KERNEL_FRAMES 127
 #define IR_COMM_LENGTH	     16
+/* Of an environment at exec, what travels. */
+#define IR_ENVIRONMENT_MAX  4096
 /* User stack memory that travels with a sample that the kernel cannot unwind yet. */
 #define IR_STACK_COPY_SHIFT 18
 #define IR_STACK_COPY_MAX   (1u << IR_STACK_COPY_SHIFT)
@@ -18,6 +20,7 @@ enum ir_record_type {
 	IR_RECORD_STACK = 2,
 	IR_RECORD_KERNEL_STACK = 3,
 	IR_RECORD_DEFERRED = 4,
+	IR_RECORD_EXEC = 5,
 };
 
 enum ir_sample_flags {
@@ -103,3 +106,16 @@ struct ir_deferred {
 	unsigned long long root_pages;		/* bit n: the page that ends n pages below it follows */
 };
 _Static_assert(sizeof(struct ir_deferred) == 248, "a deferred sample's head is 248 bytes");
+
+/*
+ * What a process was given to execute with: it may be gone before its environment can be read. environment_bytes bytes
+ * follow, entries that end with a NUL each; the last one may be cut.
+ */
+struct ir_exec {
+	unsigned int type;		/* IR_RECORD_EXEC */
+	unsigned int pid;
+	unsigned long long time_ns;	/* CLOCK_MONOTONIC */
+	unsigned int environment_bytes;
+	unsigned int reserved;
+};
+_Static_assert(sizeof(struct ir_exec) == 24, "an exec's head is 24 bytes");

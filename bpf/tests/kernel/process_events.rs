@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use infrared_bpf::{SidebandEvent, SidebandRecord};
+use infrared_bpf::{
+    Exec, Filter, KernelConfig, SidebandEvent, SidebandRecord, abi::IR_ENVIRONMENT_MAX,
+};
 
 use crate::{
     session::{Session, config},
@@ -82,4 +84,29 @@ fn the_life_of_a_process_is_told_in_order_and_with_paths() {
         _ => None,
     });
     assert_eq!(parent, Some(pid));
+}
+
+/// What the exec of a program with these variables tells.
+fn exec_with(variables: &[(&str, &str)]) -> Exec {
+    let config = KernelConfig { filter: Filter::Everything, ..config() };
+    let mut session = Session::load(&config);
+    let mut command = std::process::Command::new("true");
+    let mut child = command.env_clear().envs(variables.iter().copied()).spawn().unwrap();
+    child.wait().unwrap();
+    let execs = session.take().execs;
+    execs.into_iter().find(|exec| exec.pid == child.id()).expect("its exec")
+}
+
+#[test]
+fn an_exec_tells_of_the_environment() {
+    let exec = exec_with(&[("FIRST", "of two"), ("OTEL_SERVICE_NAME", "shop")]);
+    assert_eq!(exec.environment, b"FIRST=of two\0OTEL_SERVICE_NAME=shop\0");
+    assert!(!format!("{exec:?}").contains("shop"), "an environment is not logged");
+}
+
+#[test]
+fn of_a_large_environment_the_beginning_travels() {
+    let exec = exec_with(&[("LARGE", &"x".repeat(100_000))]);
+    assert_eq!(exec.environment.len(), IR_ENVIRONMENT_MAX as usize);
+    assert!(exec.environment.starts_with(b"LARGE=xxx"));
 }

@@ -8,7 +8,7 @@ use std::{
 use infrared_abi::ir_sample;
 use infrared_bpf::abi::{IR_PROCESS_KNOWN, ir_row};
 use infrared_bpf::{
-    DeferredSample, Filter, ImageTable, Kernel, KernelConfig, MappingBlock, PageRows, Record,
+    DeferredSample, Exec, Filter, ImageTable, Kernel, KernelConfig, MappingBlock, PageRows, Record,
     UserStack,
 };
 use infrared_unwind::CompactTable;
@@ -61,6 +61,7 @@ impl Session {
             match record {
                 Record::Sample(sample) => taken.samples.push(sample),
                 Record::Deferred(deferred) => taken.deferred.push(*deferred),
+                Record::Exec(exec) => taken.execs.push(exec),
                 Record::UserStack(stack) => taken.stacks.push(stack),
                 Record::KernelStack(stack) => assert!(!stack.addresses.is_empty()),
             }
@@ -110,6 +111,7 @@ pub(crate) struct Taken {
     pub(crate) samples: Vec<ir_sample>,
     pub(crate) deferred: Vec<DeferredSample>,
     pub(crate) stacks: Vec<UserStack>,
+    pub(crate) execs: Vec<Exec>,
 }
 
 impl Taken {

@@ -134,6 +134,7 @@ impl Driver {
                 Record::Deferred(deferred) if deferred.sample.time_ns > horizon_ns => {
                     state.early.push(record);
                 }
+                Record::Exec(exec) if exec.time_ns > horizon_ns => state.early.push(record),
                 _ => self.take_record(state, record),
             }
         }
@@ -195,6 +196,7 @@ impl Driver {
                 self.add_sample(state, &sample, user_stack);
             }
             Record::Deferred(sample) => state.deferred.push(sample, Instant::now()),
+            Record::Exec(exec) => self.identifier.declare(&mut state.table, &exec),
         }
     }
 

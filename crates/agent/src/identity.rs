@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use infrared_bpf::Exec;
 use infrared_bpf::abi::{IR_SAMPLE_KERNEL_THREAD, ir_sample};
 use infrared_processes::{Identity, Pid, ProcFs, host::Host, service::Source};
 use infrared_profile::labels;
@@ -45,17 +46,33 @@ impl Identifier {
         } else {
             self.identify_parent(table, parent);
             let of_parent = table.get(parent).map(WatchedProcess::current);
+            let own = table.get(sample.pid).and_then(|p| p.generations.get(generation));
+            let executable = own.and_then(|own| own.executable.as_deref());
+            let mut identity = self.of_gone(executable, of_parent, sample);
+            let declared = own.and_then(|own| own.declared_service.as_deref());
+            if let Some(service) = declared {
+                identity.insert(labels::SERVICE.to_owned(), service.to_owned());
+            }
             let is_heritable = of_parent.is_some_and(|parent| parent.is_heritable);
-            let executable = table
-                .get(sample.pid)
-                .and_then(|p| p.generations.get(generation)?.executable.as_deref());
-            (self.of_gone(executable, of_parent, sample), is_heritable)
+            (identity, is_heritable || declared.is_some())
         };
         if let Some(found) =
             table.get_mut(sample.pid).and_then(|process| process.generations.get_mut(generation))
         {
             found.identity = Some(Arc::new(identity));
             found.is_heritable = is_heritable;
+        }
+    }
+
+    /// Keeps what the environment of a process declares, should the process be gone when its first sample is seen.
+    pub(crate) fn declare(&self, table: &mut ProcessTable, exec: &Exec) {
+        let process = table.entry(exec.pid);
+        let generation = process.generation_at(exec.time_ns);
+        if let (Some(found), Some(service)) = (
+            process.generations.get_mut(generation),
+            self.identifier.declared_service(&exec.environment),
+        ) {
+            found.declared_service = Some(service.into());
         }
     }
 
@@ -136,4 +153,48 @@ fn labels_of(identity: &Identity) -> ProcessIdentity {
         put(labels::POD_UID, container.pod.as_ref().map(|pod| pod.uid.clone()));
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use infrared_bpf::{SidebandEvent, SidebandRecord};
+
+    use super::*;
+
+    /// Beyond what a pid can be (`PID_MAX_LIMIT`, include/linux/threads.h), and so gone.
+    const GONE: u32 = 1 << 22;
+
+    fn service_of_gone(declared: Option<&[u8]>) -> String {
+        let identifier = Identifier::new(AgentConfig::default());
+        let mut table = ProcessTable::default();
+        let path = b"/usr/bin/brief".to_vec();
+        let exec = SidebandEvent::Comm { pid: GONE, tid: GONE, comm: "brief".into(), exec: true };
+        let map = SidebandEvent::Mmap {
+            pid: GONE,
+            start: 0x1000,
+            length: 0x1000,
+            file_offset: 0,
+            device: (8, 1),
+            inode: 5,
+            path,
+        };
+        for event in [exec, map] {
+            table.apply(SidebandRecord { time_ns: 10, event });
+        }
+        if let Some(environment) = declared {
+            let environment = environment.to_vec();
+            identifier.declare(&mut table, &Exec { pid: GONE, time_ns: 11, environment });
+        }
+        let sample = ir_sample { pid: GONE, time_ns: 12, ..ir_sample::default() };
+        let generation = table.entry(GONE).generation_at(12);
+        identifier.identify(&mut table, &sample, generation);
+        table.get(GONE).unwrap().current().identity.as_ref().unwrap()[labels::SERVICE].clone()
+    }
+
+    #[test]
+    fn a_process_that_is_gone_has_the_service_that_its_environment_declared() {
+        assert_eq!(service_of_gone(Some(b"A=b\0OTEL_SERVICE_NAME=shop\0")), "shop");
+        assert_eq!(service_of_gone(Some(b"A=b\0")), "brief");
+        assert_eq!(service_of_gone(None), "brief");
+    }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::container::{self, Container};
 use crate::host::Host;
-use crate::process::{Executable, WantedVariables};
+use crate::process::{Environment, Executable, WantedVariables};
 use crate::service::{self, Facts, Rules, Service, Source};
 use crate::systemd::Unit;
 use crate::{Error, Pid, ProcFs, Process, ProcessDir};
@@ -64,6 +64,13 @@ impl Identifier {
             _ => None,
         };
         Ok(self.decide(&process, container, unit, container_host_name.as_deref()))
+    }
+
+    /// The service that an environment declares: of a process that was gone before it could be read. `entries` end with a NUL
+    /// each.
+    pub fn declared_service(&self, entries: &[u8]) -> Option<String> {
+        let environment = Environment::parse(entries, &self.wanted);
+        service::declared::of(&environment, &[]).name.and_then(|name| service::clean(&name))
     }
 
     fn decide(

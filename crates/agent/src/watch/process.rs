@@ -20,6 +20,8 @@ pub(crate) struct Generation {
     pub(crate) identity: Option<Arc<ProcessIdentity>>,
     /// The service's name comes from what children inherit: environment, cgroup.
     pub(crate) is_heritable: bool,
+    /// What its environment at exec declares.
+    pub(crate) declared_service: Option<Box<str>>,
     pub(crate) go: ir_go_offsets,
     /// Path of the executable, as far as events told it.
     pub(crate) executable: Option<Box<[u8]>>,
@@ -33,6 +35,7 @@ impl Generation {
             is_complete,
             identity: None,
             is_heritable: false,
+            declared_service: None,
             go: ir_go_offsets::default(),
             executable: None,
         }

@@ -59,6 +59,18 @@ impl Environment {
         Self { variables }
     }
 
+    /// The variables in `wanted`, from entries that end with a NUL each. What is behind the last NUL may be cut, and is
+    /// passed over.
+    pub fn parse(entries: &[u8], wanted: &WantedVariables) -> Self {
+        let mut environment = Self::default();
+        let whole =
+            entries.iter().rposition(|&byte| byte == 0).map_or(&[][..], |end| &entries[..end]);
+        for entry in whole.split(|&byte| byte == 0) {
+            environment.add(entry, wanted);
+        }
+        environment
+    }
+
     /// The value of a variable; the first counts, as for getenv(3). An empty one is as good as none.
     pub fn get(&self, name: &str) -> Option<&str> {
         let (_, value) = self.variables.iter().find(|(candidate, _)| candidate == name)?;
@@ -119,6 +131,17 @@ mod tests {
         assert_eq!(environment.get("EMPTY"), None);
         assert_eq!(environment.get("HUGE"), None);
         assert!(!format!("{environment:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_cut_entry_is_passed_over() {
+        let parse =
+            |entries: &str| Environment::parse(entries.as_bytes(), &WantedVariables::default());
+        let shop = Environment::from_pairs([("DD_SERVICE", "shop")]);
+        assert_eq!(parse("A=b\0DD_SERVICE=shop\0"), shop);
+        assert_eq!(parse("DD_SERVICE=shop\0DD_VERSION=1"), shop);
+        assert_eq!(parse("DD_SERVICE=sho"), Environment::default());
+        assert_eq!(parse(""), Environment::default());
     }
 
     #[test]

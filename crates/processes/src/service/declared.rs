@@ -1,21 +1,20 @@
 //! What a service says of itself: OpenTelemetry's and Datadog's variables, their JVM properties, and
 //! pm2's name of an application.
 
-use crate::Process;
 use crate::process::Environment;
 
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Declared {
-    pub(super) name: Option<String>,
-    pub(super) version: Option<String>,
+pub(crate) struct Declared {
+    pub(crate) name: Option<String>,
+    pub(crate) version: Option<String>,
 }
 
-pub(super) fn of(process: &Process) -> Declared {
-    let environment = &process.environment;
+/// By the environment and arguments of a process.
+pub(crate) fn of(environment: &Environment, arguments: &[String]) -> Declared {
     let attributes = environment.get("OTEL_RESOURCE_ATTRIBUTES");
     let attribute = |key| attributes.and_then(|attributes| resource_attribute(attributes, key));
     let variable = |name| environment.get(name).map(str::to_owned);
-    let property = |name| jvm_property(&process.cmdline.arguments, name);
+    let property = |name| jvm_property(arguments, name);
     let otel_property = |key| {
         property("otel.resource.attributes").and_then(|value| resource_attribute(&value, key))
     };

@@ -7,7 +7,7 @@
 
 mod arguments;
 mod beam;
-mod declared;
+pub(crate) mod declared;
 mod dotnet;
 mod interpreters;
 mod jar;
@@ -78,7 +78,7 @@ pub struct Facts<'a> {
 
 /// Names the service of a process.
 pub fn decide(facts: &Facts<'_>, rules: &Rules) -> Service {
-    let declared = declared::of(facts.process);
+    let declared = declared::of(&facts.process.environment, &facts.process.cmdline.arguments);
     let version = declared.version.clone().or_else(|| facts.program.version.clone());
     let candidates = [
         (Source::Rule, rules.name(facts)),
