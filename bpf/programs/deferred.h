@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Samples that user space unwinds: what it needs for that, copied in the moment of the sample. */
+#pragma once
+
+#include "platform_bpf.h"
+#include "send.h"
+
+extern const volatile struct ir_config ir_config;
+
+/* Pages of a stack that cannot be read, because nothing was ever written there, are mostly few in a row. */
+#define MOST_HOLES 8
+
+struct copy_stack {
+	struct ir_copy *copy;
+	u64 address;	/* of the first page up, or after the first page down */
+	u64 pages;	/* bit n: page n was copied */
+	u32 next;	/* where in the copy the next page goes, in pages */
+	u32 holes;
+};
+
+IR_INLINE long copy_page(struct copy_stack *stack, u32 index, u64 address)
+{
+	u32 offset = (stack->next & (IR_COPY_PAGES - 1)) * IR_COPY_PAGE;
+
+	if (stack->next >= IR_COPY_PAGES)
+		return 1;
+	if (!ir_read_user(stack->copy->stack + offset, IR_COPY_PAGE, address))
+		return ++stack->holes > MOST_HOLES;
+	stack->next++;
+	stack->holes = 0;
+	stack->pages |= 1ULL << (index & 63);
+	return 0;
+}
+
+static long copy_page_up(u32 index, struct copy_stack *stack)
+{
+	return copy_page(stack, index, stack->address + (u64)index * IR_COPY_PAGE);
+}
+
+static long copy_page_down(u32 index, struct copy_stack *stack)
+{
+	return copy_page(stack, index, stack->address - (u64)(index + 1) * IR_COPY_PAGE);
+}
+
+/* The address after a thread's own stack: the kernel has put the main thread's, and thread libraries keep theirs below TLS. */
+IR_INLINE u64 stack_root(struct task_struct *task)
+{
+	u64 inside = ir_arch_thread_pointer(task);
+	struct mm_struct *mm = task->mm;
+
+	if (task->pid == task->tgid && mm)
+		inside = mm->start_stack;
+	return (inside + IR_COPY_PAGE) & ~(u64)(IR_COPY_PAGE - 1);
+}
+
+IR_INLINE bool may_copy(struct ir_copy *copy, u64 now)
+{
+	u64 second = now >> 30;
+
+	if (copy->second != second) {
+		copy->second = second;
+		copy->count = 0;
+	}
+	return copy->count++ < ir_config.max_deferred;
+}
+
+/*
+ * Sends the sample with registers and the top of the stack, for user space to unwind. false if this CPU has done so too
+ * often in this second.
+ */
+IR_APART bool send_deferred(struct ir_cpu *cpu, struct task_struct *task)
+{
+	u32 index = cpu->walk.sample.cpu;
+	struct ir_copy *copy = bpf_map_lookup_elem(&ir_copies, &index);
+
+	if (!copy || !may_copy(copy, cpu->walk.sample.time_ns))
+		return false;
+	copy->head.sample = cpu->walk.sample;
+	copy->head.sample.type = IR_RECORD_DEFERRED;
+	ir_saved_registers(task, &copy->head.registers);
+	u64 sp = copy->head.registers.general[IR_ARCH_SP];
+	bool on_signal_stack = sp - task->sas_ss_sp < task->sas_ss_size;
+	struct copy_stack stack = { .copy = copy, .address = sp & ~(u64)(IR_COPY_PAGE - 1) };
+
+	bpf_loop(on_signal_stack ? IR_COPY_PAGES / 2 : IR_COPY_PAGES, copy_page_up, &stack, 0);
+	copy->head.stack_address = stack.address;
+	copy->head.stack_pages = stack.pages;
+	stack.pages = 0;
+	if (on_signal_stack) {
+		stack.address = stack_root(task);
+		stack.holes = 0;
+		bpf_loop(IR_COPY_PAGES / 2, copy_page_down, &stack, 0);
+	}
+	copy->head.root_address = stack.address;
+	copy->head.root_pages = stack.pages;
+	u64 bytes = (u64)stack.next * IR_COPY_PAGE;
+
+	if (bytes > IR_STACK_COPY_MAX)
+		bytes = IR_STACK_COPY_MAX;
+	ir_count(cpu, IR_STAT_DEFERRED, 1);
+	if (!send(cpu, &copy->head, sizeof(struct ir_deferred) + bytes, true))
+		ir_count(cpu, IR_STAT_LOST_RING_FULL, 1);
+	return true;
+}
