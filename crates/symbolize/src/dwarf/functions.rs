@@ -194,6 +194,20 @@ impl ChainBuilder<'_> {
     }
 }
 
+/// Visits the stated address ranges of the unit's root entry. `gimli::Dwarf::unit_ranges` adds without looking what a file
+/// says of its first address and its length.
+pub(super) fn for_each_root_range(
+    debug: &Debug,
+    unit: &Unit<SectionReader>,
+    visit: impl FnMut(u64, u64) -> Result<()>,
+) -> Result<()> {
+    let mut entries = unit.entries_raw(None)?;
+    let Some(abbreviation) = entries.read_abbreviation()? else { return Ok(()) };
+    debug.spend(abbreviation.attributes().len())?;
+    let root = Attributes::read(&mut entries, abbreviation.attributes())?;
+    root.for_each_range(debug, unit, visit)
+}
+
 /// The attributes of a function or inlined call that matter here.
 #[derive(Default)]
 struct Attributes {

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use gimli::{Unit, UnitHeader};
+use gimli::UnitHeader;
 
 use super::functions;
 use super::sections::Debug;
@@ -88,7 +88,9 @@ fn from_unit(debug: &Debug, offset: usize, ranges: &mut Vec<UnitRange>) -> Resul
         return Ok(());
     }
     let before = ranges.len();
-    root_ranges(debug, &unit, offset, ranges)?;
+    functions::for_each_root_range(debug, &unit, |start, end| {
+        push(debug, ranges, UnitRange { start, end, unit: offset })
+    })?;
     if ranges.len() == before {
         for function in functions::index(debug, &unit)? {
             let (start, end) = (function.start, function.end());
@@ -100,17 +102,4 @@ fn from_unit(debug: &Debug, offset: usize, ranges: &mut Vec<UnitRange>) -> Resul
 
 fn describes_code(header: &UnitHeader<SectionReader>) -> bool {
     matches!(header.type_(), gimli::UnitType::Compilation | gimli::UnitType::Skeleton(_))
-}
-
-fn root_ranges(
-    debug: &Debug,
-    unit: &Unit<SectionReader>,
-    offset: usize,
-    ranges: &mut Vec<UnitRange>,
-) -> Result<()> {
-    let mut of_root = debug.dwarf.unit_ranges(unit)?;
-    while let Some(range) = of_root.next()? {
-        push(debug, ranges, UnitRange { start: range.begin, end: range.end, unit: offset })?;
-    }
-    Ok(())
 }
