@@ -7,7 +7,7 @@
 	X(SAMPLES, "samples_taken", "timer samples of busy CPUs that passed the filter")                       \
 	X(FILTERED, "samples_filtered", "timer samples of processes that the user left out")                   \
 	X(LOST_RING_FULL, "samples_lost_ring_full", "samples lost because the ring buffer was full")            \
-	X(LOST_STACK, "stacks_lost_ring_full", "samples whose stack could not be sent: the ring buffer was full") \
+	X(LOST_STACK, "stacks_lost_ring_full", "samples whose kernel stack could not be sent: the ring was full")      \
 	X(DEFERRED, "samples_deferred", "samples sent with a copy of the stack, to be unwound in user space")     \
 	X(USER_FRAMES, "user_frames", "user frames unwound in the kernel")                                      \
 	X(USER_STACKS, "user_stacks", "user stacks unwound in the kernel")                                      \

@@ -1,5 +1,7 @@
 //! The first words of `infrared up`: where the page is, what is seen, and what is not.
 
+use std::time::Duration;
+
 use infrared_agent::AgentStats;
 use infrared_processes::ProcFs;
 use infrared_server::LocalAddrs;
@@ -36,8 +38,7 @@ fn text(
             format!("{cpus} CPUs at {} Hz by {clock}, {processes} processes", settings.frequency),
         );
     }
-    let retention = humantime::format_duration(settings.retention);
-    line("keeps", format!("{retention} in {}", settings.data.display()));
+    line("keeps", format!("{} in {}", in_days(settings.retention), settings.data.display()));
     if let Some(grpc) = addresses.otlp_grpc {
         line("takes", format!("OTLP profiles over gRPC at {grpc}"));
     }
@@ -50,9 +51,28 @@ fn text(
     text
 }
 
+/// `7 days`; what is no whole number of days as people write it in the settings.
+fn in_days(time: Duration) -> String {
+    const DAY: u64 = 24 * 60 * 60;
+    match time.as_secs() / DAY {
+        days if days == 0 || time != Duration::from_secs(days * DAY) => {
+            humantime::format_duration(time).to_string()
+        }
+        1 => "1 day".to_owned(),
+        days => format!("{days} days"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_said_in_days() {
+        for (hours, text) in [(24, "1 day"), (7 * 24, "7 days"), (36, "1day 12h"), (6, "6h")] {
+            assert_eq!(in_days(Duration::from_hours(hours)), text);
+        }
+    }
 
     #[test]
     fn an_address_that_others_reach_comes_with_a_word_of_warning() {
