@@ -79,7 +79,13 @@ fn chains_are_complete(run: &SharesRun, ring: Ring) {
     let burning = run.observed.only(|stack| {
         stack.truncated.is_none() && run.truth.cpu_ns.keys().any(|leaf| stack.has(leaf))
     });
-    assert!(burning.samples() * 100 >= run.observed.samples() * 98, "few stacks have a leaf");
+    // What Go's scheduler does for itself, more of it where the machine is busy, is on stacks of its own.
+    let own =
+        run.observed.only(|stack| !stack.has("runtime.mstart") && !stack.has("runtime.mcall"));
+    let (few, all) = (burning.samples(), own.samples());
+    let others = || own.examples(|stack| !run.truth.cpu_ns.keys().any(|leaf| stack.has(leaf)));
+    assert!(all * 10 >= run.observed.samples() * 9, "{all} of {}", run.observed.samples());
+    assert!(few * 100 >= all * 98, "{few} of {all} stacks have a leaf:\n{}", others());
     for stack in &burning.stacks {
         let error = chain_error(stack, ring);
         assert!(error.is_none(), "{}:\n{stack}", error.unwrap_or_default());
