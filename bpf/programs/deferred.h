@@ -7,28 +7,25 @@
 
 extern const volatile struct ir_config ir_config;
 
-/* Pages of a stack that cannot be read, because nothing was ever written there, are mostly few in a row. */
-#define MOST_HOLES 8
-
 struct copy_stack {
 	struct ir_copy *copy;
 	u64 address;	/* of the first page up, or after the first page down */
-	u64 pages;	/* bit n: page n was copied */
-	u32 next;	/* where in the copy the next page goes, in pages */
-	u32 holes;
+	u64 *pages;	/* bit n: page n was copied */
 };
 
 IR_INLINE long copy_page(struct copy_stack *stack, u32 index, u64 address)
 {
-	u32 offset = (stack->next & (IR_COPY_PAGES - 1)) * IR_COPY_PAGE;
+	u64 taken = stack->copy->pages;
 
-	if (stack->next >= IR_COPY_PAGES)
+	if (taken >= IR_COPY_PAGES)
 		return 1;
+	u64 offset = (taken & (IR_COPY_PAGES - 1)) * IR_COPY_PAGE;
+
+	/* A page to which nothing was ever written is not there, in the midst of a large frame too. */
 	if (!ir_read_user(stack->copy->stack + offset, IR_COPY_PAGE, address))
-		return ++stack->holes > MOST_HOLES;
-	stack->next++;
-	stack->holes = 0;
-	stack->pages |= 1ULL << (index & 63);
+		return 0;
+	stack->copy->pages = taken + 1;
+	*stack->pages |= 1ULL << (index & 63);
 	return 0;
 }
 
@@ -80,20 +77,28 @@ IR_APART bool send_deferred(struct ir_cpu *cpu, struct task_struct *task)
 	ir_saved_registers(task, &copy->head.registers);
 	u64 sp = copy->head.registers.general[IR_ARCH_SP];
 	bool on_signal_stack = sp - task->sas_ss_sp < task->sas_ss_size;
-	struct copy_stack stack = { .copy = copy, .address = sp & ~(u64)(IR_COPY_PAGE - 1) };
+	struct copy_stack stack = {
+		.copy = copy,
+		.address = sp & ~(u64)(IR_COPY_PAGE - 1),
+		.pages = &copy->head.stack_pages,
+	};
 
-	bpf_loop(on_signal_stack ? IR_COPY_PAGES / 2 : IR_COPY_PAGES, copy_page_up, &stack, 0);
+	copy->pages = 0;
+	copy->head.stack_pages = copy->head.root_pages = 0;
 	copy->head.stack_address = stack.address;
-	copy->head.stack_pages = stack.pages;
-	stack.pages = 0;
+	u64 root = stack_root(task), wanted = on_signal_stack ? IR_COPY_PAGES / 2 : IR_COPY_PAGES;
+
+	/* Above the root are other things. */
+	if (root > stack.address && (root - stack.address) / IR_COPY_PAGE < wanted)
+		wanted = (root - stack.address) / IR_COPY_PAGE;
+	bpf_loop(wanted, copy_page_up, &stack, 0);
 	if (on_signal_stack) {
-		stack.address = stack_root(task);
-		stack.holes = 0;
+		stack.address = root;
+		stack.pages = &copy->head.root_pages;
 		bpf_loop(IR_COPY_PAGES / 2, copy_page_down, &stack, 0);
 	}
 	copy->head.root_address = stack.address;
-	copy->head.root_pages = stack.pages;
-	u64 bytes = (u64)stack.next * IR_COPY_PAGE;
+	u64 bytes = copy->pages * IR_COPY_PAGE;
 
 	if (bytes > IR_STACK_COPY_MAX)
 		bytes = IR_STACK_COPY_MAX;

@@ -142,6 +142,7 @@ struct {
 struct ir_copy {
 	u64 second;		/* of the last copy */
 	u64 count;		/* of copies in it */
+	u64 pages;		/* in the present copy; here, as the verifier would follow every number that it might be */
 	struct ir_deferred head;
 	unsigned char stack[IR_STACK_COPY_MAX];
 };

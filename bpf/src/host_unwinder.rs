@@ -156,9 +156,7 @@ unsafe extern "C" fn read_memory(
             std::slice::from_raw_parts_mut(destination.cast::<u8>(), size as usize),
         )
     };
-    let memory = surroundings.stack.memory;
-    if let Some(bytes) = memory.iter().find_map(|memory| memory.at(address, target.len())) {
-        target.copy_from_slice(bytes);
+    if surroundings.stack.memory.iter().any(|memory| memory.read(address, target)) {
         return true;
     }
     surroundings.outside = true;

@@ -1,5 +1,7 @@
 //! Decodes the records of the ring buffer. Pure: bytes in, records out.
 
+use std::sync::Arc;
+
 use infrared_abi::{
     IR_COPY_PAGE, IR_RECORD_DEFERRED, IR_RECORD_EXEC, IR_RECORD_KERNEL_STACK, IR_RECORD_SAMPLE,
     Pod, ir_deferred, ir_exec, ir_frame, ir_kernel_stack, ir_registers, ir_sample, ir_stack, read,
@@ -33,42 +35,64 @@ pub struct DeferredSample {
     pub memory: Vec<CopiedMemory>,
 }
 
-impl DeferredSample {
-    /// Bytes of memory that came along.
-    pub fn copied_bytes(&self) -> usize {
-        self.memory.iter().map(|memory| memory.bytes.len()).sum()
-    }
-}
-
-/// A piece of a process's memory.
+/// A piece of a process's memory, in pages that copies of one stack share.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CopiedMemory {
     /// Runtime address of the first byte.
     pub address: u64,
-    pub bytes: Vec<u8>,
+    /// [`IR_COPY_PAGE`] bytes each; the last may have fewer.
+    pub pages: Vec<Arc<[u8]>>,
 }
 
 impl CopiedMemory {
-    /// Neighbours become one. `pieces` are in order of address.
-    fn joined(pieces: &[(u64, &[u8])]) -> Vec<Self> {
+    /// Of the bytes from an address on.
+    pub fn new(address: u64, bytes: &[u8]) -> Self {
+        Self { address, pages: bytes.chunks(PAGE).map(Arc::from).collect() }
+    }
+
+    /// Neighbours become one. `pages` are in order of address.
+    fn joined(pages: &[(u64, &[u8])]) -> Vec<Self> {
         let mut joined: Vec<Self> = Vec::new();
-        for (address, bytes) in pieces {
+        for (address, bytes) in pages {
             match joined.last_mut() {
-                Some(last) if last.address.wrapping_add(last.bytes.len() as u64) == *address => {
-                    last.bytes.extend_from_slice(bytes);
+                Some(last) if last.address.wrapping_add(last.len() as u64) == *address => {
+                    last.pages.push(Arc::from(*bytes));
                 }
-                _ => joined.push(Self { address: *address, bytes: bytes.to_vec() }),
+                _ => joined.push(Self::new(*address, bytes)),
             }
         }
         joined
     }
 
-    /// The bytes at a runtime address, if all of them were copied.
-    pub fn at(&self, address: u64, length: usize) -> Option<&[u8]> {
-        let offset = usize::try_from(address.checked_sub(self.address)?).ok()?;
-        self.bytes.get(offset..offset.checked_add(length)?)
+    /// Bytes.
+    pub fn len(&self) -> usize {
+        self.pages.iter().map(|page| page.len()).sum()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.pages.is_empty()
+    }
+
+    /// Fills `target` with the bytes at a runtime address. `false` if not all of them were copied.
+    pub fn read(&self, address: u64, target: &mut [u8]) -> bool {
+        let Some(offset) = address.checked_sub(self.address) else { return false };
+        let (mut offset, mut filled) = (offset, 0);
+        while filled < target.len() {
+            let page = usize::try_from(offset / PAGE as u64).ok().and_then(|at| self.pages.get(at));
+            let rest = page.and_then(|page| page.get(offset as usize % PAGE..)).unwrap_or_default();
+            if rest.is_empty() {
+                return false;
+            }
+            let count = rest.len().min(target.len() - filled);
+            target[filled..filled + count].copy_from_slice(&rest[..count]);
+            filled += count;
+            offset += count as u64;
+        }
+        true
     }
 }
+
+const PAGE: usize = IR_COPY_PAGE as usize;
 
 /// A process executes another program.
 #[derive(Clone, PartialEq, Eq)]
@@ -201,33 +225,42 @@ mod tests {
 
     #[test]
     fn copied_pages_are_put_where_they_were() {
-        const PAGE: usize = IR_COPY_PAGE as usize;
         let head = ir_deferred {
             sample: ir_sample { type_: IR_RECORD_DEFERRED, ..Default::default() },
             stack_address: 0x7000,
             stack_pages: 0b101,
             root_address: 0x9_0000,
-            root_pages: 0b1011,
+            root_pages: 1 << 63 | 0b1011,
             ..Default::default()
         };
-        let pages = [1, 2, 5, 4, 3].map(|byte| vec![byte; PAGE]).concat();
+        let pages = [1, 2, 6, 5, 4, 3].map(|byte| vec![byte; PAGE]).concat();
         let bytes = [bytes_of(&head), &pages].concat();
         let records = decode(&bytes).unwrap();
         let [Record::Deferred(deferred)] = &records[..] else { panic!("{records:?}") };
         let piece = |address, bytes: &[u8]| CopiedMemory {
             address,
-            bytes: bytes.iter().flat_map(|byte| [*byte; PAGE]).collect(),
+            pages: bytes.iter().map(|byte| [*byte; PAGE].into()).collect(),
         };
         let expected = [
             piece(0x7000, &[1]),
             piece(0x9000, &[2]),
-            piece(0x8_c000, &[3]),
-            piece(0x8_e000, &[4, 5]),
+            piece(0x5_0000, &[3]),
+            piece(0x8_c000, &[4]),
+            piece(0x8_e000, &[5, 6]),
         ];
         assert!(deferred.memory == expected);
-        assert_eq!(deferred.memory[3].at(0x8_effc, 8), Some(&[4, 4, 4, 4, 5, 5, 5, 5][..]));
-        assert_eq!(deferred.memory[3].at(0x8_fffc, 8), None);
         assert!(decode(&bytes[..bytes.len() - 1]).is_none(), "a page is torn");
+    }
+
+    #[test]
+    fn memory_is_read_across_pages_and_not_beyond() {
+        let memory = CopiedMemory::new(0x7000, &[[1; PAGE], [2; PAGE]].concat());
+        let mut word = [0; 8];
+        assert!(memory.read(0x7ffc, &mut word));
+        assert_eq!(word, [1, 1, 1, 1, 2, 2, 2, 2]);
+        assert!(memory.read(0x8ff8, &mut word));
+        assert!(!memory.read(0x8ff9, &mut word) && !memory.read(0x6fff, &mut word));
+        assert!(!memory.read(u64::MAX, &mut word));
     }
 
     #[test]

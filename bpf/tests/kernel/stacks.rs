@@ -1,7 +1,7 @@
 //! User stacks: as the kernel side unwinds them, and as user space does from a copy.
 
 use infrared_bpf::{
-    CopiedStack, DeferredSample, HostUnwinder, KernelConfig, MappingBlock, UserStack,
+    CopiedMemory, CopiedStack, DeferredSample, HostUnwinder, KernelConfig, MappingBlock, UserStack,
     abi::{
         IR_IMAGE_PENDING, IR_PROCESS_COMPAT, IR_PROCESS_KNOWN, IR_SAMPLE_IN_KERNEL,
         IR_SAMPLE_IN_SYSCALL, IR_STOP_COMPAT, IR_STOP_COMPLETE, IR_STOP_NO_TABLE,
@@ -54,7 +54,9 @@ fn an_unknown_process_sends_registers_and_the_top_of_its_stack() {
     assert!(below.clone().count() > 100);
     assert!(below.all(|deferred| {
         let sp = deferred.registers.general[7];
-        let words = deferred.memory[0].at(pattern, 64 * 8).unwrap().chunks_exact(8);
+        let mut words = [0; 64 * 8];
+        assert!(deferred.memory[0].read(pattern, &mut words));
+        let words = words.chunks_exact(8);
         let words = words.map(|word| u64::from_ne_bytes(word.try_into().unwrap()));
         (deferred.memory[0].address..deferred.memory[0].address + 4096).contains(&sp)
             && words.eq((0..64).map(|i| 0x1bad_b002_dead_beef + i))
@@ -99,9 +101,10 @@ fn kernel_and_user_space_unwind_alike() {
     let whole = host.unwind(&session.kernel.tables, pid, &block, copied(copy));
     assert_eq!(whole, expected);
     // A copy that ends too early says so.
-    let mut part = copy.memory.clone();
-    part[0].bytes.truncate(copied_part(copy));
-    let cut = CopiedStack { memory: &part[..1], ..copied(copy) };
+    let mut part = vec![0; copied_part(copy)];
+    assert!(copy.memory[0].read(copy.memory[0].address, &mut part));
+    let part = [CopiedMemory::new(copy.memory[0].address, &part)];
+    let cut = CopiedStack { memory: &part, ..copied(copy) };
     let cut = host.unwind(&session.kernel.tables, pid, &block, cut).stack;
     assert_eq!(cut.stop_reason, IR_STOP_STACK_COPY_LIMIT);
     assert!(expected.stack.frames.starts_with(&cut.frames));
@@ -128,7 +131,7 @@ fn a_handler_on_a_stack_of_its_own_travels_with_the_stack_that_it_interrupted() 
         assert!(session.take().stacks.contains(&found), "{place}");
         // The handler's stack alone ends where it interrupted.
         let sp = copy.registers.general[7];
-        let own = copy.memory.iter().filter(|memory| memory.at(sp, 8).is_some());
+        let own = copy.memory.iter().filter(|memory| memory.read(sp, &mut [0; 8]));
         let own: Vec<_> = own.cloned().collect();
         let alone = CopiedStack { memory: &own, ..copied(copy) };
         let cut = host.unwind(&session.kernel.tables, subject.pid(), &block, alone).stack;

@@ -138,8 +138,8 @@ impl Driver {
                 _ => self.take_record(state, record),
             }
         }
-        self.settle(state);
-        self.retry_deferred(state);
+        let may_help = self.settle(state);
+        self.retry_deferred(state, may_help);
         if state.last_hotplug.elapsed() >= HOTPLUG_INTERVAL {
             state.last_hotplug = Instant::now();
             self.keep_house(state);
@@ -258,7 +258,8 @@ impl Driver {
     }
 
     /// Takes in what was read of images, and tells the kernel side of every process that is out of date there.
-    fn settle(&mut self, state: &mut State) {
+    /// Returns whether there was anything.
+    fn settle(&mut self, state: &mut State) -> bool {
         let changed = self.images.settle(&mut self.kernel.tables);
         if !changed.is_empty() {
             for (pid, process) in state.table.iter_mut().filter(|(_, process)| process.is_sampled) {
@@ -269,14 +270,17 @@ impl Driver {
             }
         }
         state.publisher.publish(&mut state.table, &mut self.kernel, &self.images, &self.procfs);
+        !changed.is_empty()
     }
 
-    fn retry_deferred(&mut self, state: &mut State) {
+    fn retry_deferred(&mut self, state: &mut State, may_help: bool) {
         if state.deferred.is_empty() {
             return;
         }
         let mut queue = std::mem::take(&mut state.deferred);
-        queue.retry(Instant::now(), |sample, last| self.unwind_deferred(state, sample, last));
+        queue.retry(Instant::now(), may_help, |sample, last| {
+            self.unwind_deferred(state, sample, last)
+        });
         state.deferred = queue;
     }
 
@@ -284,8 +288,8 @@ impl Driver {
         let until = Instant::now() + FINISH_PATIENCE;
         while !state.deferred.is_empty() && self.images.is_busy() && Instant::now() < until {
             std::thread::sleep(BUSY_TICK);
-            self.settle(state);
-            self.retry_deferred(state);
+            let may_help = self.settle(state);
+            self.retry_deferred(state, may_help);
         }
         let mut queue = std::mem::take(&mut state.deferred);
         queue.finish(|sample, last| self.unwind_deferred(state, sample, last));
