@@ -69,7 +69,8 @@ pub struct ModuleId(pub u32);
 /// One function at a location. For inlined code a location has several.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Line {
-    /// Demangled, as a person reads it; `module+0xoffset` where nothing names it.
+    /// Demangled, as a person reads it; `module+0xoffset` where nothing names it, of the function's start if that is
+    /// known.
     pub function: StringId,
     /// The linker's name; empty where equal to `function` or unknown.
     pub system_name: StringId,

@@ -2,8 +2,9 @@
 //!
 //! Sources, the richest first: Go's own tables, DWARF (in the binary or a separate debug file),
 //! `.symtab`, `.gnu_debugdata`, `.dynsym`, PLT relocations; for JIT code perf maps, for the kernel
-//! `/proc/kallsyms`. It knows nothing of processes, mappings or samples: the caller translates run-time
-//! addresses. All input is taken as hostile: bounded in memory and work, and never a reason to panic.
+//! `/proc/kallsyms`. What none of them names goes by where its function starts (`.eh_frame`). It knows
+//! nothing of processes, mappings or samples: the caller translates run-time addresses. All input is taken
+//! as hostile: bounded in memory and work, and never a reason to panic.
 
 mod cache;
 mod debug_file;

@@ -20,7 +20,8 @@ pub struct Line {
 pub struct Symbolized {
     /// Innermost first, never empty. All but the last are inlined into the next.
     pub lines: Arc<[Line]>,
-    /// No source had a name: the one line is `module+0xoffset`.
+    /// No source had a name: the line is `module+0xoffset`, of the start of the function (or part of one) that call
+    /// frame information tells of, else of the address.
     pub unnamed: bool,
 }
 

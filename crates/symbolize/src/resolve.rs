@@ -13,7 +13,7 @@ use crate::debug_file::{self, CheckedFile, DebugFiles, DebugSearch};
 use crate::demangle::is_mangled;
 use crate::dwarf::{self, Debug, DebugBudget, DwarfIndex, Frames, Kept};
 use crate::elf::symbols::{self, Symbol, SymbolTable};
-use crate::elf::{Elf, plt};
+use crate::elf::{Elf, function_starts, plt};
 use crate::error::{Error, Result};
 use crate::go::{GoFrame, GoFrames, GoTables};
 use crate::line::Frame;
@@ -66,6 +66,12 @@ impl Resolver<'_> {
             }
         });
         compose.collect()
+    }
+
+    /// Where the functions around `svmas` (ascending) start, which nothing names.
+    pub(crate) fn function_starts(&mut self, svmas: &[u64]) -> HashMap<u64, u64> {
+        let found = function_starts::find(self.binary, svmas);
+        self.count(found).unwrap_or_default()
     }
 
     fn go(&mut self, svmas: &[u64]) -> HashMap<u64, GoFrames> {

@@ -149,28 +149,34 @@ impl Symbolizer {
             transient_bytes: self.limits.transient_bytes,
         };
         let frames = resolver.resolve(missing);
+        let named = missing.iter().zip(&frames);
+        let unnamed: Vec<u64> =
+            named.filter(|(_, frames)| is_unnamed(frames)).map(|(svma, _)| *svma).collect();
+        let starts = resolver.function_starts(&unnamed);
         let module = image.search.module();
         // The same names come up at many addresses.
         let mut functions = HashMap::new();
         for (&svma, frames) in missing.iter().zip(frames) {
-            let symbolized = self.finish(&module, svma, frames, &mut functions);
+            let start = starts.get(&svma).copied().unwrap_or(svma);
+            let symbolized = self.finish(&module, start, frames, &mut functions);
             self.stats.unnamed += u64::from(symbolized.unnamed);
             self.results.insert(serial, svma, symbolized.clone());
             known.insert(svma, symbolized);
         }
     }
 
+    /// `start` stands for the name of what has none.
     fn finish(
         &mut self,
         module: &str,
-        svma: u64,
+        start: u64,
         frames: Vec<Frame>,
         functions: &mut Functions,
     ) -> Symbolized {
-        let unnamed = frames.last().is_none_or(|outermost| outermost.system_name.is_none());
+        let unnamed = is_unnamed(&frames);
         let frames = if frames.is_empty() { vec![Frame::default()] } else { frames };
         let lines = frames.into_iter().map(|frame| {
-            let system_name = frame.system_name.unwrap_or_else(|| placeholder(module, svma));
+            let system_name = frame.system_name.unwrap_or_else(|| placeholder(module, start));
             let function = frame.function.unwrap_or_else(|| demangled(functions, &system_name));
             Line {
                 function: self.strings.share(&function),
@@ -232,6 +238,10 @@ fn demangled(functions: &mut Functions, system_name: &Arc<str>) -> Arc<str> {
     Arc::clone(function.or_insert_with(|| demangle(system_name).into()))
 }
 
-fn placeholder(module: &str, svma: u64) -> Arc<str> {
-    format!("{module}+{svma:#x}").into()
+fn is_unnamed(frames: &[Frame]) -> bool {
+    frames.last().is_none_or(|outermost| outermost.system_name.is_none())
+}
+
+fn placeholder(module: &str, start: u64) -> Arc<str> {
+    format!("{module}+{start:#x}").into()
 }

@@ -31,6 +31,18 @@ struct Program {
 
 const PROGRAMS: &[Program] = &[
     Program {
+        name: "stripped",
+        source: "plain.c",
+        flags: &["-static", "-s", "-Wl,--eh-frame-hdr"],
+        targets: &["elf_symbols"],
+    },
+    Program {
+        name: "stripped_without_table",
+        source: "plain.c",
+        flags: &["-static", "-s", "-Wl,--no-eh-frame-hdr"],
+        targets: &["elf_symbols"],
+    },
+    Program {
         name: "plain",
         source: "plain.c",
         flags: &["-static"],

@@ -126,7 +126,7 @@ export const en = {
   'measure.total': 'Total',
   'note.inlined': 'Inlined into its caller.',
   'note.lowConfidence': 'The unwinder guessed in some of these stacks.',
-  'note.unnamed': 'Nothing names this address.',
+  'note.unnamed': 'Nothing names this code. The offset is where the function starts, if the file tells.',
   'profile.label': 'Profile',
   'quality.guessed': 'Guessed frames',
   'quality.label': 'Quality of the data',

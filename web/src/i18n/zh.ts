@@ -128,7 +128,7 @@ export const zh: Messages = {
   'measure.total': '总计',
   'note.inlined': '已内联到调用者。',
   'note.lowConfidence': '其中部分调用栈由回溯器推测。',
-  'note.unnamed': '该地址没有名称。',
+  'note.unnamed': '这段代码没有名称。文件给出函数起点时，偏移即该起点。',
   'profile.label': '剖析结果',
   'quality.guessed': '推测的栈帧',
   'quality.label': '数据质量',

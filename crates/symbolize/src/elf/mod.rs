@@ -3,6 +3,7 @@
 //!
 //! Source of the layout: System V ABI, chapter "Object Files"; gABI "Section Compression".
 
+pub(crate) mod function_starts;
 pub(crate) mod minidebug;
 pub(crate) mod plt;
 pub(crate) mod relocations;

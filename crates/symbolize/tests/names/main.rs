@@ -12,3 +12,4 @@ mod llvm;
 mod programs;
 mod separate;
 mod special;
+mod unnamed;

@@ -1,4 +1,4 @@
-//! What has no ordinary symbol: PLT stubs, the vDSO, the kernel, JIT code, unnamed addresses.
+//! What has no ordinary symbol: PLT stubs, the vDSO, the kernel, JIT code.
 
 use std::fs::{self, File};
 use std::io::BufReader;
@@ -149,22 +149,6 @@ fn what_one_batch_leaves_for_the_next_changes_no_name_and_is_bounded() {
     }
     let [without, with] = held[..] else { panic!("two sizes") };
     assert!(without + 1000 < with && with < without + (1 << 20), "{without} {with}");
-}
-
-#[test]
-fn what_has_no_name_is_module_and_offset_and_comes_from_the_cache_the_second_time() {
-    let workshop = Workshop::new();
-    workshop.run(&format!("gcc -O2 -o program {}", source("plain.c").display()));
-    let mut symbolizer = symbolizer();
-    let svmas = [0x7000_0000, 0x10];
-    for _ in 0..2 {
-        let named = compare::ours(&mut symbolizer, &workshop.path("program"), &svmas);
-        let named = named.expect("the file is there");
-        assert_eq!(&*named[0].lines[0].function, "program+0x70000000");
-        assert!(named.iter().all(|s| s.unnamed && s.lines.len() == 1));
-    }
-    let stats = symbolizer.stats();
-    assert_eq!((stats.hits, stats.misses, stats.unnamed), (2, 2, 2));
 }
 
 #[test]
