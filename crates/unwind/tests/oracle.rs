@@ -170,7 +170,6 @@ fn check_fde<'d, S: UnwindSection<Bytes<'d>>>(
     tally: &mut Tally,
 ) {
     tally.fdes += 1;
-    let undefined = translator::explicitly_undefined(fde, section, bases);
     let mut done_to = fde.initial_address();
     let mut rows = fde.rows(section, bases, context).unwrap();
     loop {
@@ -179,7 +178,7 @@ fn check_fde<'d, S: UnwindSection<Bytes<'d>>>(
             Ok(Some(row)) => {
                 let range = row.start_address()..row.end_address().min(fde.end_address());
                 let signal = fde.is_signal_trampoline();
-                (range, translator::rule(row, section, signal, undefined))
+                (range, translator::rule(row, section, signal))
             }
             // What gimli does not evaluate the table must not claim to know.
             Err(_) => (done_to..fde.end_address(), Rule::UNSUPPORTED),

@@ -220,7 +220,7 @@ struct Attributes {
 
 impl Attributes {
     fn read(
-        entries: &mut EntriesRaw<'_, '_, SectionReader>,
+        entries: &mut EntriesRaw<'_, SectionReader>,
         specifications: &[AttributeSpecification],
     ) -> Result<Self> {
         let mut read = Self::default();

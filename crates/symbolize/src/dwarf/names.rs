@@ -62,7 +62,7 @@ pub(crate) struct Name {
 
 /// The name that the entries from `target` on give: many inlined calls refer to the same one.
 fn referred_name(target: Target<'_>) -> Option<Name> {
-    let (debug, start) = (target.debug, target.unit.header.offset().as_debug_info_offset()?.0);
+    let (debug, start) = (target.debug, target.unit.header.debug_info_offset()?.0);
     let key = start.checked_add(target.entry.0)?;
     debug.name_once(key, || walk(target))
 }
@@ -112,7 +112,7 @@ fn follow<'a>(debug: &'a Debug, unit: &Unit<SectionReader>, origin: &Origin) -> 
     let reference = origin.abstract_entry.as_ref().or(origin.specification.as_ref())?;
     let (debug, offset) = match *reference {
         AttributeValue::UnitRef(entry) => {
-            let start = unit.header.offset().as_debug_info_offset()?;
+            let start = unit.header.debug_info_offset()?;
             let unit = debug.unit(start.0).ok()?;
             return Some(Target { debug, unit, entry });
         }

@@ -143,7 +143,7 @@ impl Debug {
         let mut headers = self.dwarf.units();
         // A damaged header ends the list; the units before it are good.
         while let Ok(Some(header)) = headers.next() {
-            if let Some(offset) = header.offset().as_debug_info_offset() {
+            if let Some(offset) = header.debug_info_offset() {
                 offsets.push(offset.0);
             }
             if offsets.len() > MAX_UNITS {

@@ -147,7 +147,7 @@ where
     fn cie(&mut self, offset: S::Offset) -> gimli::Result<Cie<'d>> {
         let key = gimli::UnwindOffset::into(offset);
         if let Some(cie) = self.cies.get(&key) {
-            return cie.clone().ok_or(gimli::Error::NotCieId);
+            return cie.clone().ok_or(gimli::Error::NotCieId(key as u64));
         }
         if self.cies.len() >= MAX_CIES {
             return Err(gimli::Error::StackFull);
@@ -157,7 +157,7 @@ where
             .filter(|entry| take(&mut self.budget, entry.entry_len()).is_ok())
             .and_then(|entry| run_cie(&self.section, &self.bases, entry, self.registers));
         self.cies.insert(key, cie.clone());
-        cie.ok_or(gimli::Error::NotCieId)
+        cie.ok_or(gimli::Error::NotCieId(key as u64))
     }
 }
 

@@ -219,14 +219,14 @@ fn member_offset(image: &Image<'_>, structure: &str, member: &str) -> u64 {
         let unit = dwarf.unit(header).unwrap();
         let mut entries = unit.entries();
         let mut inside = false;
-        while let Some((_, entry)) = entries.next_dfs().unwrap() {
-            let name = entry.attr_value(gimli::DW_AT_name).unwrap();
+        while let Some(entry) = entries.next_dfs().unwrap() {
+            let name = entry.attr_value(gimli::DW_AT_name);
             let name = name.and_then(|name| dwarf.attr_string(&unit, name).ok());
             let name = name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             if entry.tag() == gimli::DW_TAG_structure_type {
                 inside = name == structure;
             } else if inside && entry.tag() == gimli::DW_TAG_member && name == member {
-                let at = entry.attr_value(gimli::DW_AT_data_member_location).unwrap().unwrap();
+                let at = entry.attr_value(gimli::DW_AT_data_member_location).unwrap();
                 return at.udata_value().unwrap();
             }
         }

@@ -1,8 +1,8 @@
 //! gimli's row → the rule it must become, from the bytes of its expressions.
 
 use gimli::{
-    BaseAddresses, CallFrameInstruction, CfaRule, EndianSlice, FrameDescriptionEntry, LittleEndian,
-    Register, RegisterRule, UnwindSection, UnwindTableRow, X86_64,
+    CfaRule, EndianSlice, LittleEndian, Register, RegisterRule, UnwindSection, UnwindTableRow,
+    X86_64,
 };
 use infrared_unwind::{Rule, RuleKind, Slot};
 
@@ -11,29 +11,6 @@ type Bytes<'d> = EndianSlice<'d, LittleEndian>;
 const DEREF: u8 = 0x06;
 const PLUS_UCONST: u8 = 0x23;
 const BREG0: u8 = 0x70;
-
-/// Whether rbp and rbx are said to be undefined somewhere: gimli's rows do not tell that from being unmentioned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Undefined {
-    pub(crate) rbp: bool,
-    pub(crate) rbx: bool,
-}
-
-pub(crate) fn explicitly_undefined<'d, S: UnwindSection<Bytes<'d>>>(
-    fde: &FrameDescriptionEntry<Bytes<'d>>,
-    section: &S,
-    bases: &BaseAddresses,
-) -> Undefined {
-    let mut undefined = Undefined { rbp: false, rbx: false };
-    let mut instructions = fde.instructions(section, bases);
-    while let Ok(Some(instruction)) = instructions.next() {
-        if let CallFrameInstruction::Undefined { register } = instruction {
-            undefined.rbp |= register == X86_64::RBP;
-            undefined.rbx |= register == X86_64::RBX;
-        }
-    }
-    undefined
-}
 
 /// (base register, offset, what is added after a dereference)
 fn address(mut bytes: &[u8]) -> Option<(u16, i64, Option<i64>)> {
@@ -81,13 +58,12 @@ pub(crate) fn rule<'d, S: UnwindSection<Bytes<'d>>>(
     row: &UnwindTableRow<usize>,
     section: &S,
     signal: bool,
-    undefined: Undefined,
 ) -> Rule {
     let bytes = |expression: &gimli::UnwindExpression<usize>| expression.get(section).unwrap().0;
     if signal {
         // glibc: rsp from *(rsp + 160), rip at rsp + 168, which are those fields of a ucontext at rsp.
         let CfaRule::Expression(cfa) = row.cfa() else { return Rule::UNSUPPORTED };
-        let RegisterRule::Expression(ra) = row.register(X86_64::RA) else {
+        let Some(RegisterRule::Expression(ra)) = row.register(X86_64::RA) else {
             return Rule::UNSUPPORTED;
         };
         return match (address(bytes(cfa).slice()), address(bytes(&ra).slice())) {
@@ -95,7 +71,7 @@ pub(crate) fn rule<'d, S: UnwindSection<Bytes<'d>>>(
             _ => Rule::UNSUPPORTED,
         };
     }
-    if row.register(X86_64::RA) == RegisterRule::Undefined {
+    if row.register(X86_64::RA) == Some(RegisterRule::Undefined) {
         return Rule::ROOT;
     }
     let (kind, reg, offset, offset2) = match row.cfa() {
@@ -114,12 +90,11 @@ pub(crate) fn rule<'d, S: UnwindSection<Bytes<'d>>>(
             },
         },
     };
-    let slot = |register: Register, undefined: bool| match row.register(register) {
-        RegisterRule::Undefined if undefined => Slot::Undefined,
-        RegisterRule::Undefined | RegisterRule::SameValue => Slot::Same,
-        RegisterRule::Offset(n) => Slot::at_cfa(n).unwrap_or(Slot::Undefined),
-        RegisterRule::Register(r) => Slot::in_register(r.0).unwrap_or(Slot::Undefined),
-        RegisterRule::Expression(expression) => match address(bytes(&expression).slice()) {
+    let slot = |register: Register| match row.register(register) {
+        None | Some(RegisterRule::SameValue) => Slot::Same,
+        Some(RegisterRule::Offset(n)) => Slot::at_cfa(n).unwrap_or(Slot::Undefined),
+        Some(RegisterRule::Register(r)) => Slot::in_register(r.0).unwrap_or(Slot::Undefined),
+        Some(RegisterRule::Expression(expression)) => match address(bytes(&expression).slice()) {
             Some((base, n, None)) if kind == RuleKind::Offset && base == reg => {
                 Slot::at_cfa(n - offset).unwrap_or(Slot::Undefined)
             }
@@ -128,17 +103,16 @@ pub(crate) fn rule<'d, S: UnwindSection<Bytes<'d>>>(
         },
         _ => Slot::Undefined,
     };
-    let ra = slot(X86_64::RA, true);
-    let sp_is_cfa =
-        matches!(row.register(X86_64::RSP), RegisterRule::Undefined | RegisterRule::ValOffset(0));
+    let ra = slot(X86_64::RA);
+    let sp_is_cfa = matches!(row.register(X86_64::RSP), None | Some(RegisterRule::ValOffset(0)));
     if matches!(ra, Slot::Undefined | Slot::Same) || reg > 15 || !sp_is_cfa {
         return Rule::UNSUPPORTED;
     }
     Rule {
         kind,
         cfa_reg: reg as u8,
-        fp: slot(X86_64::RBP, undefined.rbp),
-        rbx: slot(X86_64::RBX, undefined.rbx),
+        fp: slot(X86_64::RBP),
+        rbx: slot(X86_64::RBX),
         ra,
         cfa_offset: i32::try_from(offset).unwrap(),
         cfa_offset2: i32::try_from(offset2).unwrap(),
