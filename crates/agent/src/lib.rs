@@ -5,7 +5,6 @@
 //! [`ProfileSink`]. A third thread reads executables. Nothing slow happens on the driver.
 
 mod config;
-mod deferred;
 mod driver;
 mod export;
 mod identity;

@@ -1,5 +1,8 @@
 //! The driver: the thread that owns the kernel side. It never waits for anything but the kernel.
 
+mod deferred;
+mod deferred_queue;
+
 use std::{
     collections::HashMap,
     sync::{
@@ -9,19 +12,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use infrared_bpf::{
-    DeferredSample, HostUnwinder, Kernel, KernelError, Record, UserStack, abi, abi::ir_sample,
-    monotonic_ns,
-};
+use infrared_bpf::{HostUnwinder, Kernel, KernelError, Record, abi, abi::ir_sample, monotonic_ns};
 use infrared_processes::ProcFs;
 
+use self::deferred_queue::DeferredQueue;
 use crate::{
     config::Pace,
-    deferred::{DeferredQueue, LastChance, Outcome},
     identity::Identifier,
-    images::{ImageRegistry, ImageState},
+    images::ImageRegistry,
     naming::TaskSender,
-    publish::{self, Publisher},
+    publish::Publisher,
     self_metrics::SharedStats,
     watch::{self, ProcessTable},
     window::{ImageSnapshot, ProcessRef, SampleKey, Window},
@@ -33,8 +33,6 @@ const TICK: Duration = Duration::from_millis(100);
 const BUSY_TICK: Duration = Duration::from_millis(2);
 const PERF_MAP_INTERVAL: Duration = Duration::from_secs(1);
 const HOTPLUG_INTERVAL: Duration = Duration::from_secs(1);
-/// At the end, images that are still being read are waited for this long.
-const FINISH_PATIENCE: Duration = Duration::from_secs(5);
 /// Processes of before our start whose mappings are read in one turn.
 const SCAN_BATCH: usize = 16;
 /// Samples that a window holds at most; it closes early when it is full.
@@ -273,75 +271,6 @@ impl Driver {
         !changed.is_empty()
     }
 
-    fn retry_deferred(&mut self, state: &mut State, may_help: bool) {
-        if state.deferred.is_empty() {
-            return;
-        }
-        let mut queue = std::mem::take(&mut state.deferred);
-        queue.retry(Instant::now(), may_help, |sample, last| {
-            self.unwind_deferred(state, sample, last)
-        });
-        state.deferred = queue;
-    }
-
-    fn finish_deferred(&mut self, state: &mut State) {
-        let until = Instant::now() + FINISH_PATIENCE;
-        while !state.deferred.is_empty() && self.images.is_busy() && Instant::now() < until {
-            std::thread::sleep(BUSY_TICK);
-            let may_help = self.settle(state);
-            self.retry_deferred(state, may_help);
-        }
-        let mut queue = std::mem::take(&mut state.deferred);
-        queue.finish(|sample, last| self.unwind_deferred(state, sample, last));
-    }
-
-    fn unwind_deferred(
-        &mut self,
-        state: &mut State,
-        deferred: &DeferredSample,
-        last: LastChance,
-    ) -> Outcome {
-        let sample = &deferred.sample;
-        let generation = self.attend(state, sample);
-        let Some(process) = state.table.get(sample.pid) else { return Outcome::Done };
-        let block = publish::block(process, generation, &self.images);
-        let copied = infrared_bpf::CopiedStack {
-            registers: &deferred.registers,
-            in_syscall: sample.flags & abi::IR_SAMPLE_IN_SYSCALL != 0,
-            memory: &deferred.memory,
-        };
-        let mut unwound = state.host.unwind(&self.kernel.tables, sample.pid, &block, copied);
-        let lacks_table = unwound.may_improve && unwound.stack.stop_reason == abi::IR_STOP_NO_TABLE;
-        if lacks_table && !last.0 && self.reads_something_for(&block) {
-            return Outcome::Waits;
-        }
-        if unwound.stack.frames.is_empty() && block.mappings.is_empty() {
-            unwound.stack = UserStack {
-                stop_reason: abi::IR_STOP_PROCESS_GONE,
-                hash: GONE_HASH,
-                ..unwound.stack
-            };
-        }
-        let hash = unwound.stack.hash;
-        self.announce_perf_map(state, unwound.stack.pid);
-        state.window.add_user_stack(unwound.stack);
-        self.add_sample(state, sample, hash);
-        Outcome::Done
-    }
-
-    /// Whether waiting can help: an image of the process is being read, or an evicted table can be read again.
-    fn reads_something_for(&mut self, block: &infrared_bpf::MappingBlock) -> bool {
-        let mut reloads = false;
-        for mapping in &block.mappings {
-            let image = crate::images::ImageId(mapping.image);
-            if self.images.get(image).is_some_and(|image| image.state == ImageState::Evicted) {
-                self.images.reload(image);
-                reloads = true;
-            }
-        }
-        reloads || block.mappings.iter().any(|mapping| mapping.image == abi::IR_IMAGE_PENDING)
-    }
-
     fn keep_house(&mut self, state: &mut State) {
         if let Err(error) = self.kernel.follow_hotplug() {
             tracing::warn!(%error, "cannot follow CPU hot-plug");
@@ -398,6 +327,3 @@ impl Driver {
         Ok(())
     }
 }
-
-/// The hash of a stack of which nothing is known.
-const GONE_HASH: u64 = 0x676f_6e65;
