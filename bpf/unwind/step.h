@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * One frame of a walk: what code is the pc in, record it, find its rule, move to the caller. The kind of code is
- * decided anew for every frame: tables where the executable has them, frame pointers in anonymous code (a JIT).
+ * decided anew for every frame: tables where the executable has them, frame pointers in anonymous code (a JIT) and in
+ * executables that keep them in place of tables.
  */
 #pragma once
 
@@ -10,8 +11,10 @@
 
 #if defined(__TARGET_ARCH_arm64) || (defined(IR_HOST) && defined(__aarch64__))
 #include "arch/arm64/apply.h"
+#include "arch/arm64/guess.h"
 #elif defined(__TARGET_ARCH_x86) || (defined(IR_HOST) && defined(__x86_64__))
 #include "arch/x86_64/apply.h"
+#include "arch/x86_64/guess.h"
 #else
 #error "no unwinder for this architecture: add a folder under unwind/arch"
 #endif
@@ -37,6 +40,10 @@ IR_APART int ir_apply(struct ir_walk *walk, const struct ir_rule *rule)
 	case IR_RULE_FRAME_POINTER:
 		ir_step_frame_pointer(walk, true);
 		return 0;
+	case IR_RULE_GUESS:
+		ir_walk_doubt(walk);
+		ir_step_guess(walk);
+		return 0;
 	case IR_RULE_GO_SYSTEMSTACK:
 		ir_step_go_switch(walk, true);
 		return 0;
@@ -60,7 +67,7 @@ IR_INLINE void ir_step_without_table(struct ir_walk *walk, u64 address, u32 imag
 {
 	ir_walk_push_raw(walk, address, image, flags | IR_FRAME_LOW_CONFIDENCE);
 	if (!walk->done)
-		ir_step_frame_pointer(walk, false);
+		ir_step_guess(walk);
 }
 
 /* Of a pc in no image that has a table: in no mapping, in one that is still being read, or in anonymous code. */

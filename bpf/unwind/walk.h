@@ -151,6 +151,13 @@ IR_INLINE void ir_walk_push(struct ir_walk *walk, u64 address, u32 image, u32 fl
 	walk->hash = ir_hash_mix(walk->hash, address ^ ((u64)image << 44) ^ ((u64)flags << 62));
 }
 
+/* Says of the last frame that the way from it to its caller is a guess. */
+IR_INLINE void ir_walk_doubt(struct ir_walk *walk)
+{
+	walk->frames[(walk->count - 1) & (IR_MAX_USER_FRAMES - 1)].flags |= IR_FRAME_LOW_CONFIDENCE;
+	walk->hash = ir_hash_mix(walk->hash, IR_FRAME_LOW_CONFIDENCE);
+}
+
 /* A frame at a runtime address, which means something in its process alone. */
 IR_INLINE void ir_walk_push_raw(struct ir_walk *walk, u64 address, u32 image, u32 flags)
 {

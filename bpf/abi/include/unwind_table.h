@@ -45,6 +45,8 @@ enum ir_rule_kind {
 	IR_RULE_GO_MORESTACK = 8,
 	/* An expression that no other kind expresses. */
 	IR_RULE_UNSUPPORTED = 9,
+	/* No unwind information either, but the image keeps frame pointers: as in a JIT's code, a guess that says so. */
+	IR_RULE_GUESS = 10,
 };
 
 /*

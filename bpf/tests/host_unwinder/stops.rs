@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use infrared_abi::{
     IR_IMAGE_FIRST, IR_IMAGE_NONE, IR_IMAGE_PENDING, IR_MAX_USER_FRAMES, IR_PROCESS_KNOWN,
     IR_RULE_DEREF, IR_RULE_FRAME_POINTER, IR_RULE_GO_MORESTACK, IR_RULE_GO_SYSTEMSTACK,
-    IR_RULE_NONE, IR_RULE_OFFSET, IR_RULE_PLT, IR_RULE_ROOT, IR_RULE_SIGNAL, IR_RULE_UNSUPPORTED,
-    IR_SLOT_REGISTER, IR_SLOT_SAME, IR_SLOT_UNDEFINED, IR_STOP_BAD_FRAME_POINTER, IR_STOP_COMPAT,
-    IR_STOP_COMPLETE, IR_STOP_GO_STATE, IR_STOP_LOOKUP_FAILED, IR_STOP_MAX_FRAMES, IR_STOP_NO_CFI,
-    IR_STOP_NO_MAPPING, IR_STOP_NO_PROGRESS, IR_STOP_NO_TABLE, IR_STOP_NOT_READY,
-    IR_STOP_PROCESS_GONE, IR_STOP_REGISTER_LOST, IR_STOP_STACK_COPY_LIMIT,
-    IR_STOP_STACK_UNREADABLE, IR_STOP_UNSUPPORTED_RULE, STOP_REASONS, ir_go_offsets, ir_mapping,
-    ir_page, ir_page_key, ir_process, ir_registers, ir_row, ir_rule, stop_reason_text,
+    IR_RULE_GUESS, IR_RULE_NONE, IR_RULE_OFFSET, IR_RULE_PLT, IR_RULE_ROOT, IR_RULE_SIGNAL,
+    IR_RULE_UNSUPPORTED, IR_SLOT_REGISTER, IR_SLOT_SAME, IR_SLOT_UNDEFINED,
+    IR_STOP_BAD_FRAME_POINTER, IR_STOP_COMPAT, IR_STOP_COMPLETE, IR_STOP_GO_STATE,
+    IR_STOP_LOOKUP_FAILED, IR_STOP_MAX_FRAMES, IR_STOP_NO_CFI, IR_STOP_NO_MAPPING,
+    IR_STOP_NO_PROGRESS, IR_STOP_NO_TABLE, IR_STOP_NOT_READY, IR_STOP_PROCESS_GONE,
+    IR_STOP_REGISTER_LOST, IR_STOP_STACK_COPY_LIMIT, IR_STOP_STACK_UNREADABLE,
+    IR_STOP_UNSUPPORTED_RULE, STOP_REASONS, ir_go_offsets, ir_mapping, ir_page, ir_page_key,
+    ir_process, ir_registers, ir_row, ir_rule, stop_reason_text,
 };
 
 use crate::driver::{Environment, Script, Start};
@@ -157,6 +158,14 @@ fn whole_stacks() -> Vec<Case> {
             ..Case::default()
         },
         Case {
+            name: "guessed frame pointer",
+            rules: vec![rule(IR_RULE_GUESS, 0, 0), ROOT],
+            rbp: STACK + 8,
+            words: vec![0, 0, at(1)],
+            frames: vec![at(0), at(1)],
+            ..Case::default()
+        },
+        Case {
             name: "return address in a register",
             rules: vec![in_rax],
             words: vec![0],
@@ -281,6 +290,10 @@ fn cut_by_stacks() -> Vec<Case> {
         case("CFA in unreadable memory", IR_STOP_STACK_UNREADABLE, rule(IR_RULE_DEREF, 7, 4096)),
         case("frame of no size", IR_STOP_NO_PROGRESS, rule(IR_RULE_OFFSET, 7, 0)),
         case("CFA going down", IR_STOP_NO_PROGRESS, rule(IR_RULE_OFFSET, 7, -16)),
+        Case {
+            rbp: STACK - 8,
+            ..case("guess below the stack", IR_STOP_BAD_FRAME_POINTER, rule(IR_RULE_GUESS, 0, 0))
+        },
         anonymous("frame pointer below the stack", IR_STOP_BAD_FRAME_POINTER, STACK - 8),
         anonymous("crooked frame pointer", IR_STOP_BAD_FRAME_POINTER, STACK + 3),
         anonymous("frame pointer past the stack", IR_STOP_STACK_UNREADABLE, STACK + 0x1_0000),

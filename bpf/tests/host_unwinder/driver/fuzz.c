@@ -75,7 +75,7 @@ static s16 slot(void)
 static struct ir_rule rule(void)
 {
 	static const u8 common[] = { IR_RULE_OFFSET, IR_RULE_OFFSET, IR_RULE_OFFSET, IR_RULE_DEREF,
-				     IR_RULE_PLT,    IR_RULE_SIGNAL, IR_RULE_FRAME_POINTER };
+				     IR_RULE_PLT,    IR_RULE_SIGNAL, IR_RULE_FRAME_POINTER, IR_RULE_GUESS };
 	struct ir_rule rule = {
 		.kind = below(16) ? common[below(sizeof(common))] : (u8)below(16),
 		.cfa_reg = below(4) ? (below(2) ? 7 : 6) : (u8)any(),

@@ -4,6 +4,7 @@
  *
  *   OFFSET         CFA = reg + o;                rsp' = CFA, rip' = *ra_slot, rbp' = *fp_slot, rbx' = *rbx_slot
  *   FRAME_POINTER  CFA = rbp + 16;               rsp' = CFA, rip' = *(CFA - 8), rbp' = *(CFA - 16)
+ *   GUESS          FRAME_POINTER, but where the code or the stack shows that the leaf has no frame now
  *   SIGNAL         all registers from the ucontext
  */
 #pragma once
