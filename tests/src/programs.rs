@@ -44,6 +44,15 @@ const fn by(compiler: Compiler, name: &'static str, sources: &'static [&'static 
 /// Unwind information in `.debug_frame` alone, as in C programs that are built to be small.
 const DEBUG_FRAME_ONLY: [&str; 3] = ["-g", "-fno-asynchronous-unwind-tables", "-fno-unwind-tables"];
 
+/// No unwind information, but frame pointers, as in Chromium; and neither.
+const FRAME_POINTERS_ONLY: [&str; 4] = [
+    "-fno-omit-frame-pointer",
+    "-fno-asynchronous-unwind-tables",
+    "-fno-unwind-tables",
+    "-DFRAME_POINTERS",
+];
+const NEITHER: [&str; 2] = ["-fno-asynchronous-unwind-tables", "-fno-unwind-tables"];
+
 /// Libraries stand before what links them. In a flag, `{out}` is the folder of the results.
 const PROGRAMS: &[Program] = &[
     with(c("shares-c", &["c/shares.c"]), &["-lm"]),
@@ -61,6 +70,8 @@ const PROGRAMS: &[Program] = &[
     with(c("simple-static-pie", &["c/simple.c"]), &["-static-pie"]),
     with(by(Compiler::Musl, "simple-musl", &["c/simple.c"]), &["-static"]),
     with(c("simple-debug-frame", &["c/simple.c"]), &DEBUG_FRAME_ONLY),
+    with(c("simple-frame-pointers", &["c/simple.c", "asm/many_functions.S"]), &FRAME_POINTERS_ONLY),
+    with(c("simple-neither", &["c/simple.c", "asm/many_functions.S"]), &NEITHER),
     c("impostor", &["c/impostor.c"]),
     c("brief", &["c/brief.c"]),
     c("stack-layout", &["c/stack_layout.c"]),

@@ -30,6 +30,8 @@ const CAST: &[(&str, &str, Launch)] = &[
     ("static-pie", "simple-static-pie", SecondMode),
     ("musl", "simple-musl", SecondMode),
     ("debug-frame", "simple-debug-frame", SecondMode),
+    ("frame-pointers", "simple-frame-pointers", SecondMode),
+    ("neither", "simple-neither", SecondMode),
     ("threads", "simple", SecondMode),
     ("stack-layout", "stack-layout", Plain),
     ("stack-drap", "stack-drap", Plain),
@@ -150,6 +152,8 @@ whole_and_named! {
     a_static_musl_program_s_thread_is_whole: "musl" ["thread_main", "thread_burn"];
     a_program_with_debug_frames_only_is_whole: "debug-frame" ["main", "simple_caller", "simple_burn"];
     a_thread_with_debug_frames_only_is_whole: "debug-frame" ["thread_main", "thread_burn"];
+    a_large_program_with_frame_pointers_only_is_whole: "frame-pointers" ["main", "simple_caller", "simple_burn"];
+    a_thread_with_frame_pointers_only_is_whole: "frame-pointers" ["thread_main", "thread_burn"];
     a_thread_reaches_its_entry: "threads" ["thread_main", "thread_burn"];
     an_array_of_run_time_length_is_stepped_over: "stack-layout" ["main", "with_array"];
     memory_taken_from_the_stack_is_stepped_over: "stack-layout" ["main", "with_alloca"];
@@ -242,6 +246,18 @@ fn code_without_unwind_information_is_whole_only_with_its_true_callers() {
 }
 
 #[test]
+fn without_unwind_information_and_frame_pointers_nothing_is_guessed() {
+    let inside = observed("neither")
+        .only(|stack| stack.user_leaf().is_some_and(|frame| frame.is("simple_burn")));
+    assert!(inside.samples() >= FEWEST, "only {} samples", inside.samples());
+    for stack in &inside.stacks {
+        assert_eq!(stack.truncated.as_deref(), Some("no unwind info"), "{stack}");
+        let user = stack.frames.iter().filter(|frame| !frame.is_kernel()).count();
+        assert_eq!(user, 1, "callers out of nothing:\n{stack}");
+    }
+}
+
+#[test]
 fn work_on_go_s_system_stack_leads_back_to_its_goroutine() {
     let frames = ["goexit", "main.main", "allocateLarge", "systemstack"];
     let inside =
@@ -274,7 +290,8 @@ fn a_growing_go_stack_leads_back_to_its_goroutine() {
 fn every_program_s_stacks_start_where_its_threads_start() {
     let starts =
         ["main", "thread_main", "coroutine", "main.main", "goexit", "mcall", "mstart", "rt0_go"];
-    for (service, ..) in CAST.iter().filter(|(service, ..)| *service != "assembly") {
+    let cut = ["assembly", "neither"];
+    for (service, ..) in CAST.iter().filter(|(service, ..)| !cut.contains(service)) {
         let whole = observed(service).only(|stack| {
             stack.truncated.is_none() && stack.frames.iter().any(|frame| !frame.is_kernel())
         });

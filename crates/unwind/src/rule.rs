@@ -4,7 +4,7 @@
 
 use infrared_abi::{
     IR_MAX_RULES, IR_RULE_DEREF, IR_RULE_FRAME_POINTER, IR_RULE_GO_MORESTACK,
-    IR_RULE_GO_SYSTEMSTACK, IR_RULE_NONE, IR_RULE_OFFSET, IR_RULE_PLT, IR_RULE_ROOT,
+    IR_RULE_GO_SYSTEMSTACK, IR_RULE_GUESS, IR_RULE_NONE, IR_RULE_OFFSET, IR_RULE_PLT, IR_RULE_ROOT,
     IR_RULE_SIGNAL, IR_RULE_UNSUPPORTED, IR_SLOT_CFA_MAX, IR_SLOT_CFA_MIN, IR_SLOT_RBP_FIRST,
     IR_SLOT_RBP_LAST, IR_SLOT_RBP_ZERO, IR_SLOT_REGISTER, IR_SLOT_SAME, IR_SLOT_UNDEFINED, ir_rule,
 };
@@ -35,6 +35,8 @@ pub enum RuleKind {
     GoMorestack,
     /// An expression that no other kind expresses.
     Unsupported,
+    /// No unwind information, in an image that keeps frame pointers: a guess, and shown as one.
+    Guess,
 }
 
 impl RuleKind {
@@ -51,6 +53,7 @@ impl RuleKind {
             Self::GoSystemstack => IR_RULE_GO_SYSTEMSTACK,
             Self::GoMorestack => IR_RULE_GO_MORESTACK,
             Self::Unsupported => IR_RULE_UNSUPPORTED,
+            Self::Guess => IR_RULE_GUESS,
         };
         kind as u8
     }
@@ -146,6 +149,9 @@ impl Rule {
     pub const ROOT: Self = Self::of_kind(RuleKind::Root);
     /// A rule that cannot be expressed.
     pub const UNSUPPORTED: Self = Self::of_kind(RuleKind::Unsupported);
+
+    /// The frame pointer, as a guess.
+    pub const GUESS: Self = Self::of_kind(RuleKind::Guess);
 
     /// A signal trampoline whose ucontext is at `sp + ucontext_offset` (bytes).
     pub const fn signal(ucontext_offset: i32) -> Self {

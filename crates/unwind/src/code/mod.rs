@@ -3,10 +3,11 @@
 //! musl's libc, start-up code, procedure linkage tables of some linkers and `_init` come without call frame
 //! information. From a function's first instruction on, this follows what each instruction does to sp, and where it
 //! saves the frame pointer and rbx; where that is lost, no rule is given. It is bounded to little code: it stands in
-//! for missing information, and is no replacement for it.
+//! for missing information, and is no replacement for it. Of much code it is only asked whether it keeps frame pointers.
 
 mod flow;
 mod frame;
+mod frame_pointers;
 mod probe;
 mod returned_to;
 mod switch;
@@ -18,6 +19,7 @@ use object::ReadRef;
 use object::elf;
 
 use self::flow::Flow;
+use self::frame_pointers::keeps_frame_pointers;
 use crate::arch::Machine;
 use crate::image::Image;
 use crate::rule::Rule;
@@ -41,7 +43,7 @@ impl RecognizedCode {
     /// Follows the code in the executable sections of `image` that `described` leaves out. Without section headers
     /// there is no telling code from data, and it is only followed from the entry point on.
     ///
-    /// If more than `max_bytes` are left out, nothing is done.
+    /// If more than `max_bytes` are left out, none is followed: all of it is a guess where it keeps frame pointers.
     pub(crate) fn find<'d, R: ReadRef<'d>>(
         image: &Image<'d, R>,
         described: &Pieces,
@@ -52,15 +54,39 @@ impl RecognizedCode {
         }
         let holes = holes(&code_sections(image), described);
         let bytes = holes.iter().map(|hole| hole.end - hole.start).sum::<u64>();
-        let mut found =
-            if bytes > max_bytes { Self::default() } else { Self::follow(image, &holes) };
-        if let Some(start) = returned_to::start_context(image) {
+        let mut found = if bytes <= max_bytes {
+            Self::follow(image, &holes)
+        } else if keeps_frame_pointers(image, &holes) {
+            Self::guess(&holes)
+        } else {
+            Self::default()
+        };
+        if let Some(start) = returned_to::start_context(image)
+            && !found.covers(start - 1)
+        {
             found.add_root(start - 1);
         }
         found
     }
 
-    /// Says of one address, in no hole that was followed, that the stack ends there.
+    /// Gives all of `holes`, which are sorted and disjoint, one rule.
+    fn guess(holes: &[Range<u64>]) -> Self {
+        let span = |hole: &Range<u64>| {
+            let len = u32::try_from(hole.end - hole.start).ok()?;
+            Some(Span { start: hole.start, len, key: 0 })
+        };
+        let spans: Vec<_> = holes.iter().filter_map(span).collect();
+        let rows = spans.iter().map(|span| (span.start, Rule::GUESS)).collect();
+        Self { spans, rows }
+    }
+
+    fn covers(&self, svma: u64) -> bool {
+        let after = self.spans.partition_point(|span| span.start <= svma);
+        let last = after.checked_sub(1).map(|index| self.spans[index]);
+        last.is_some_and(|span| svma - span.start < u64::from(span.len))
+    }
+
+    /// Says of one address, in no span, that the stack ends there.
     fn add_root(&mut self, svma: u64) {
         let at = self.rows.partition_point(|(row, _)| *row < svma);
         if self.rows.get(at).is_none_or(|(row, _)| *row != svma) {

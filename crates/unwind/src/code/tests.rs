@@ -1,6 +1,7 @@
 //! Rules found from code, held against the call frame information of code that has it, and against musl's libc, which
 //! has none.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::Path;
 use std::process::Command;
@@ -225,4 +226,46 @@ fn the_shortest_section_has_rules() {
         "{:?}",
         offsets.collect::<Vec<_>>()
     );
+}
+
+/// A library without unwind information of `functions` functions, of which `with_frames` in a hundred set up a frame.
+fn undescribed(functions: u32, with_frames: u32) -> CompactTable {
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("functions.s");
+    let output = directory.path().join("functions.so");
+    let rest = 100 - with_frames;
+    let code = format!(
+        ".text\n.rept {}\n\
+         .rept {with_frames}\npush %rbp\nmov %rsp, %rbp\n.fill 90, 1, 0x90\npop %rbp\nret\n.endr\n\
+         .rept {rest}\nsub $8, %rsp\n.fill 90, 1, 0x90\nadd $8, %rsp\nret\n.endr\n\
+         .endr\n",
+        functions / 100
+    );
+    std::fs::write(&source, code).unwrap();
+    let status =
+        Command::new("gcc").args(["-shared", "-nostdlib", "-o"]).args([&output, &source]).status();
+    assert!(status.expect("gcc is needed").success());
+    build(std::fs::read(output).unwrap().as_slice(), &Options::default()).unwrap()
+}
+
+/// The rules of all rows.
+fn kinds(table: &CompactTable) -> HashSet<RuleKind> {
+    table.rows.iter().map(|row| table.rules[usize::from(row.rule)].kind).collect()
+}
+
+#[test]
+fn much_code_is_a_guess_where_nearly_all_of_it_keeps_frame_pointers() {
+    let guessed = kinds(&undescribed(40_000, 100));
+    assert!(guessed.contains(&RuleKind::Guess), "{guessed:?}");
+    for with_frames in [0, 2] {
+        let not_guessed = kinds(&undescribed(40_000, with_frames));
+        assert!(!not_guessed.contains(&RuleKind::Guess), "{with_frames}: {not_guessed:?}");
+    }
+}
+
+#[test]
+fn little_code_is_followed_and_never_a_guess() {
+    let followed = kinds(&undescribed(1000, 100));
+    assert!(followed.contains(&RuleKind::Offset), "{followed:?}");
+    assert!(!followed.contains(&RuleKind::Guess), "{followed:?}");
 }
