@@ -6,14 +6,16 @@ use crate::{CompactTable, Options, build};
 const OPTIONS: Options =
     Options { max_section_bytes: 1 << 20, max_rows: 1 << 16, max_followed_bytes: 1 << 16 };
 
-/// Builds a table of any bytes.
+/// Builds tables of any bytes: with undescribed code followed, and with all of it too much for that.
 ///
 /// # Panics
 /// If the table is not well-formed: a defect of this crate.
 #[doc(hidden)]
 pub fn fuzz_build(data: &[u8]) {
-    if let Ok(table) = build(data, &OPTIONS) {
-        assert_well_formed(&table);
+    for max_followed_bytes in [OPTIONS.max_followed_bytes, 0] {
+        if let Ok(table) = build(data, &Options { max_followed_bytes, ..OPTIONS }) {
+            assert_well_formed(&table);
+        }
     }
 }
 
