@@ -3,9 +3,9 @@
  * One step on arm64: (registers of a frame, its rule) -> registers of the caller. Never run so far.
  *
  *   OFFSET         CFA = reg + o;    sp' = CFA, pc' = *ra_slot or lr, fp' = *fp_slot
- *   GUESS          as FRAME_POINTER
  *   FRAME_POINTER  pc' = *(fp + 8), fp' = *fp; sp' is at least fp + 16, and not known: the record may lie anywhere in
  *                  its frame
+ *   GUESS          as FRAME_POINTER
  *   SIGNAL         all registers from the ucontext
  */
 #pragma once

@@ -43,19 +43,16 @@ IR_INLINE bool ir_is_frameless(u64 pc, u64 return_address)
 		u8 opcode;
 		s32 displacement;
 	} __attribute__((packed)) call;
-	u64 entry[2];
+	u64 entry[2] = {};
 
 	if (!ir_read_user(&call, sizeof(call), return_address - sizeof(call)) || call.opcode != 0xe8)
 		return false;
 	u64 start = return_address + (s64)call.displacement, inside = pc - start;
 
-	if (inside >= IR_FRAMELESS_BYTES || !ir_read_user(entry, sizeof(entry), start))
-		return false;
 	/* Only what is run before pc counts. */
-	if (inside < 8)
-		entry[0] &= ~(~0ULL << (inside * 8));
-	if (inside < 16)
-		entry[1] &= inside > 8 ? ~(~0ULL << (inside * 8 - 64)) : 0;
+	if (inside >= IR_FRAMELESS_BYTES ||
+	    !ir_read_user(entry, inside < sizeof(entry) ? (u32)inside : sizeof(entry), start))
+		return false;
 	return !(ir_has_push(entry[0]) | ir_has_push(entry[1]));
 }
 
