@@ -119,6 +119,14 @@ fn whole_stacks() -> Vec<Case> {
     let deref = ir_rule { cfa_offset2: 16, ..rule(IR_RULE_DEREF, 7, 8) };
     let plt = ir_rule { cfa_offset2: 11, ..rule(IR_RULE_PLT, 7, 8) };
     let in_rax = ir_rule { ra_slot: IR_SLOT_REGISTER as i16 | 5, ..LEAF };
+    let by_frame_pointer = |name, kind| Case {
+        name,
+        rules: vec![rule(kind, 0, 0), ROOT],
+        rbp: STACK + 8,
+        words: vec![0, 0, at(1)],
+        frames: vec![at(0), at(1)],
+        ..Case::default()
+    };
     vec![
         Case { name: "entry", words: vec![at(1)], frames: vec![at(0), at(1)], ..Case::default() },
         Case {
@@ -149,22 +157,8 @@ fn whole_stacks() -> Vec<Case> {
             frames: vec![CODE + 11, at(1)],
             ..Case::default()
         },
-        Case {
-            name: "frame pointer",
-            rules: vec![rule(IR_RULE_FRAME_POINTER, 0, 0), ROOT],
-            rbp: STACK + 8,
-            words: vec![0, 0, at(1)],
-            frames: vec![at(0), at(1)],
-            ..Case::default()
-        },
-        Case {
-            name: "guessed frame pointer",
-            rules: vec![rule(IR_RULE_GUESS, 0, 0), ROOT],
-            rbp: STACK + 8,
-            words: vec![0, 0, at(1)],
-            frames: vec![at(0), at(1)],
-            ..Case::default()
-        },
+        by_frame_pointer("frame pointer", IR_RULE_FRAME_POINTER),
+        by_frame_pointer("guessed frame pointer", IR_RULE_GUESS),
         Case {
             name: "return address in a register",
             rules: vec![in_rax],
