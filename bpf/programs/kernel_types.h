@@ -13,6 +13,14 @@ struct mm_struct {
 	unsigned long env_end;
 };
 
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct signal_struct {
+	atomic_t live;
+};
+
 struct thread_struct {
 #if defined(__TARGET_ARCH_x86)
 	unsigned long fsbase;
@@ -30,6 +38,7 @@ struct task_struct {
 	char comm[16];
 	struct mm_struct *mm;
 	struct task_struct *group_leader;
+	struct signal_struct *signal;
 	unsigned long long start_boottime;
 	unsigned long long self_exec_id;
 	unsigned long sas_ss_sp;

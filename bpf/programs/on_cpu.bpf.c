@@ -92,10 +92,21 @@ static long walk_step(u32 index, struct walk_loop *loop)
 	return loop->walk->done & 1;
 }
 
+/* Whether the entry's mappings are still where it says: a forked child's points into its parent's run. */
+IR_INLINE bool has_its_run(const struct ir_walk *walk, const struct ir_process *process)
+{
+	const struct ir_mapping *slab = ir_mapping_slab(walk, process->slab);
+	u32 head = (process->first - 1) & (IR_MAPPING_SLAB_SIZE - 1);
+
+	return slab && slab[head].bias == process->run;
+}
+
 /* Looks up the process of the sample. */
 IR_APART bool learn_process(struct ir_cpu *cpu, struct task_struct *task)
 {
 	u32 pid = cpu->walk.sample.pid;
+	/* Before the entry is looked at: what is replaced after that has another. */
+	u32 epoch = ir_live.processes_epoch;
 	struct ir_process *process = bpf_map_lookup_elem(&ir_processes, &pid);
 	struct mm_struct *mm = task->mm;
 
@@ -104,11 +115,15 @@ IR_APART bool learn_process(struct ir_cpu *cpu, struct task_struct *task)
 	if (!process || !mm)
 		return false;
 	cpu->walk.process = *process;
+	process = &cpu->walk.process;
 	if (process->start_stack && process->start_stack != mm->start_stack)
+		return false;
+	/* The entry may have become another's while it was copied. */
+	if (!has_its_run(&cpu->walk, process) || ir_live.processes_epoch != epoch)
 		return false;
 	cpu->known_process.start_time_ns = cpu->walk.sample.start_time_ns;
 	cpu->known_process.exec = task->self_exec_id;
-	cpu->known_process.epoch = ir_live.processes_epoch;
+	cpu->known_process.epoch = epoch;
 	cpu->known_process.pid = pid;
 	return true;
 }

@@ -16,6 +16,29 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile struct ir_config ir_config SEC(".rodata.config");
 
+/* These run as tasks, and the sampler may interrupt them: the counters that both have are theirs alone. */
+IR_INLINE void count_event(enum ir_stat stat)
+{
+	u32 index = bpf_get_smp_processor_id();
+	struct ir_cpu *cpu = bpf_map_lookup_elem(&ir_cpus, &index);
+
+	if (cpu)
+		__sync_fetch_and_add(&cpu->counters.of[stat], 1);
+}
+
+/* A child is selected as its parent is. Of a process that had its pid before, nothing is left. */
+IR_INLINE void inherit_selection(u32 parent, u32 child)
+{
+	u32 one = 1;
+
+	if (ir_config.filter != IR_FILTER_PIDS)
+		return;
+	if (!bpf_map_lookup_elem(&ir_filter_pids, &parent))
+		bpf_map_delete_elem(&ir_filter_pids, &child);
+	else if (bpf_map_update_elem(&ir_filter_pids, &child, &one, BPF_ANY))
+		count_event(IR_STAT_LOST_SELECTION);
+}
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(ir_fork, struct task_struct *parent, struct task_struct *child)
 {
@@ -25,16 +48,14 @@ int BPF_PROG(ir_fork, struct task_struct *parent, struct task_struct *child)
 	/* A new thread, not a new process. */
 	if (parent_pid == child_pid)
 		return 0;
-	if (ir_config.filter == IR_FILTER_PIDS && bpf_map_lookup_elem(&ir_filter_pids, &parent_pid)) {
-		u32 generation = 1;
-
-		bpf_map_update_elem(&ir_filter_pids, &child_pid, &generation, BPF_ANY);
-	}
+	inherit_selection(parent_pid, child_pid);
 	process = bpf_map_lookup_elem(&ir_processes, &parent_pid);
 	if (process) {
 		struct ir_process copy = *process;
 
 		bpf_map_update_elem(&ir_processes, &child_pid, &copy, BPF_ANY);
+	} else {
+		bpf_map_delete_elem(&ir_processes, &child_pid);
 	}
 	return 0;
 }
@@ -78,14 +99,18 @@ IR_INLINE void send_environment(struct task_struct *task, u32 pid)
 
 	if (bytes > IR_ENVIRONMENT_MAX)
 		bytes = IR_ENVIRONMENT_MAX;
-	if (bytes == 0 || !may_send(buffer, now) ||
-	    bpf_probe_read_user(buffer->environment, bytes, (const void *)start))
+	if (bytes == 0)
 		return;
+	if (!may_send(buffer, now) || bpf_probe_read_user(buffer->environment, bytes, (const void *)start)) {
+		count_event(IR_STAT_LOST_ENVIRONMENT);
+		return;
+	}
 	buffer->head.type = IR_RECORD_EXEC;
 	buffer->head.pid = pid;
 	buffer->head.time_ns = now;
 	buffer->head.environment_bytes = bytes;
-	bpf_ringbuf_output(&ir_records, &buffer->head, sizeof(struct ir_exec) + bytes, BPF_RB_NO_WAKEUP);
+	if (bpf_ringbuf_output(&ir_records, &buffer->head, sizeof(struct ir_exec) + bytes, BPF_RB_NO_WAKEUP))
+		count_event(IR_STAT_LOST_ENVIRONMENT);
 }
 
 SEC("tp_btf/sched_process_exec")
@@ -99,13 +124,14 @@ int BPF_PROG(ir_exec, struct task_struct *task)
 	return 0;
 }
 
-/* The leader's exit is mostly the process's; should other threads live on, user space tells of the process again. */
+/* A thread group lives until its last thread: the one that is told of last, with nobody left (kernel/exit.c, do_exit). */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(ir_exit, struct task_struct *task)
 {
 	u32 pid = task->tgid;
 
-	if ((u32)task->pid == pid)
-		bpf_map_delete_elem(&ir_processes, &pid);
+	if (task->signal->live.counter > 0)
+		return 0;
+	bpf_map_delete_elem(&ir_processes, &pid);
 	return 0;
 }

@@ -145,13 +145,16 @@ impl Kernel {
         self.sampler.report()
     }
 
-    /// Waits until records, or half a ring of process events, are there; at most `timeout`.
-    pub fn wait(&self, timeout: Duration) -> Result<(), KernelError> {
+    /// Waits until records, or half a ring of process events, are there, or one of `others` is readable; at most `timeout`.
+    pub fn wait(&self, timeout: Duration, others: &[BorrowedFd<'_>]) -> Result<(), KernelError> {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
         // SAFETY: libbpf's epoll descriptor lives as long as the ring, which outlives this call.
         let ring = unsafe { BorrowedFd::borrow_raw(self.ring.epoll_fd()) };
         let mut fds = vec![PollFd::from_borrowed_fd(ring, PollFlags::IN)];
-        fds.extend(self.sideband.fds().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        let others = others.iter().copied();
+        fds.extend(
+            self.sideband.fds().chain(others).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
+        );
         let timeout =
             Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: timeout.subsec_nanos().into() };
         match poll(&mut fds, Some(&timeout)) {

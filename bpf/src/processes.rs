@@ -33,6 +33,8 @@ pub struct ProcessMaps {
     filter_cgroups: MapHandle,
     live: Rc<Live>,
     blocks: HashMap<u32, Extent>,
+    /// Number of the run that was written last.
+    last_run: u64,
 }
 
 impl ProcessMaps {
@@ -52,49 +54,70 @@ impl ProcessMaps {
             filter_cgroups: cgroups,
             live,
             blocks: HashMap::new(),
+            last_run: 0,
         }
     }
 
     /// Most mappings that a process can have here; more cannot be published.
-    pub const MAX_MAPPINGS: usize = IR_MAPPING_SLAB_SIZE as usize;
+    pub const MAX_MAPPINGS: usize = IR_MAPPING_SLAB_SIZE as usize - 1;
 
-    /// Replaces what the kernel knows of a process, at one stroke.
+    /// Replaces what the kernel knows of a process, at one stroke. What it knew before holds if this fails.
     pub fn publish(&mut self, pid: u32, block: &MappingBlock) -> Result<(), KernelError> {
-        let extent = self.arena.take(block.mappings.len())?;
-        self.arena.write(extent, &block.mappings)?;
+        let extent = self.arena.take(block.mappings.len() + 1)?;
+        self.last_run += 1;
+        let head = ir_mapping { bias: self.last_run, ..ir_mapping::default() };
+        let run: Vec<ir_mapping> =
+            std::iter::once(head).chain(block.mappings.iter().copied()).collect();
         let entry = ir_process {
             state: block.state,
             slab: extent.slab,
-            first: extent.first,
+            first: extent.first + 1,
             count: block.mappings.len() as u32,
             start_stack: block.start_stack,
             go: block.go,
+            run: self.last_run,
         };
-        if let Err(error) = put(&self.processes, "ir_processes", &pid, &entry) {
+        let told = self
+            .arena
+            .write(extent, &run)
+            .and_then(|()| put(&self.processes, "ir_processes", &pid, &entry));
+        if let Err(error) = told {
             self.arena.release(extent);
             return Err(error);
         }
         let old = self.blocks.insert(pid, extent);
-        self.outdate_known();
-        if let Some(old) = old {
-            self.arena.release(old);
-        }
+        self.give_back(old);
         Ok(())
     }
 
-    /// Forgets a process that has ended.
-    pub fn remove(&mut self, pid: u32) {
+    /// Forgets the mappings of a process, which goes on to be sampled if it was selected.
+    pub fn forget_mappings(&mut self, pid: u32) {
         // The entry may be gone already: an exec deletes it.
         if let Err(error) = self.processes.delete(bytes_of(&pid)) {
             tracing::trace!(pid, %error, "process entry was already gone");
         }
+        let old = self.blocks.remove(&pid);
+        self.give_back(old);
+    }
+
+    /// Forgets a process that has ended.
+    pub fn remove(&mut self, pid: u32) {
+        self.forget_mappings(pid);
         if let Err(error) = self.filter_pids.delete(bytes_of(&pid)) {
             tracing::trace!(pid, %error, "process was not in the filter");
         }
-        if let Some(extent) = self.blocks.remove(&pid) {
-            self.outdate_known();
-            self.arena.release(extent);
+    }
+
+    /// Gives a run away. Entries of children that were forked meanwhile may point there: by its head they know.
+    fn give_back(&mut self, run: Option<Extent>) {
+        let Some(run) = run else { return };
+        if let Err(error) = self.arena.write(run, &[ir_mapping::default()]) {
+            // Better lost than believed.
+            tracing::warn!(%error, "a run of mappings cannot be marked as given away");
+            return;
         }
+        self.outdate_known();
+        self.arena.release(run);
     }
 
     /// CPUs let go of the process that they have at hand; to be done before the room of its mappings is given away.

@@ -79,7 +79,10 @@ IR_APART int ir_step_outside_images(struct ir_walk *walk, u64 pc, u32 flags, boo
 		/* A leaf is real wherever it is; a return address outside all code is not one. */
 		if (walk->count == 0)
 			ir_walk_push_raw(walk, pc, IR_IMAGE_NONE, flags);
-		ir_walk_defer(walk, IR_STOP_NO_MAPPING);
+		if (walk->process.state & IR_PROCESS_SETTLED)
+			ir_walk_stop(walk, IR_STOP_NO_MAPPING);
+		else
+			ir_walk_defer(walk, IR_STOP_NO_MAPPING);
 	} else if (image == IR_IMAGE_PENDING) {
 		ir_walk_push_raw(walk, pc, image, flags);
 		ir_walk_defer(walk, IR_STOP_NO_TABLE);

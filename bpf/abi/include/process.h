@@ -2,7 +2,11 @@
 /* What the kernel side knows of a process: its executable mappings, and where a Go runtime keeps its scheduler state. */
 #pragma once
 
-/* Mappings live in slabs like rows do: one map value each, a process owns a contiguous run. */
+/*
+ * Mappings live in slabs like rows do: one map value each. A process has a contiguous run of them; the entry before the
+ * first is the run's head, whose bias is the run's number. A run that was given to somebody else has another number: an
+ * entry that still points there, as those of forked children may, is not believed.
+ */
 #define IR_MAPPING_SLAB_SHIFT 13
 #define IR_MAPPING_SLAB_SIZE  (1u << IR_MAPPING_SLAB_SHIFT)
 
@@ -29,6 +33,8 @@ enum ir_process_state {
 	IR_PROCESS_COMPAT = 2,		/* 32-bit: not unwound */
 	IR_PROCESS_IGNORED = 4,		/* filtered out by the user */
 	IR_PROCESS_SELF = 8,		/* the profiler itself */
+	/* A return address outside all mappings is one: user space has looked, and knows no better until they change. */
+	IR_PROCESS_SETTLED = 16,
 };
 
 /* Where the Go runtime of a process keeps its goroutine state; all zero where there is none. */
@@ -46,13 +52,14 @@ _Static_assert(sizeof(struct ir_go_offsets) == 16, "Go offsets are 16 bytes");
 struct ir_process {
 	unsigned int state;		/* enum ir_process_state */
 	unsigned int slab;		/* mapping slab */
-	unsigned int first;		/* index of the first mapping in the slab */
+	unsigned int first;		/* index of the first mapping in the slab, at least 1 */
 	unsigned int count;		/* number of mappings */
 	/* mm->start_stack when the mappings were read: another exec, or a reused pid, has another. 0 = not known. */
 	unsigned long long start_stack;
 	struct ir_go_offsets go;
+	unsigned long long run;		/* number of the run that the mappings are in; never 0 in the kernel */
 };
-_Static_assert(sizeof(struct ir_process) == 40, "a process is 40 bytes");
+_Static_assert(sizeof(struct ir_process) == 48, "a process is 48 bytes");
 
 /* Key and value of the page index: where the rows of a 64 KiB page of an image are. */
 struct ir_page_key {

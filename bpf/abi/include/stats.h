@@ -12,7 +12,9 @@
 	X(USER_FRAMES, "user_frames", "user frames unwound in the kernel")                                      \
 	X(USER_STACKS, "user_stacks", "user stacks unwound in the kernel")                                      \
 	X(KERNEL_FRAMES, "kernel_frames", "kernel frames")                                                     \
-	X(STACKS_SENT, "stacks_sent", "stacks sent to user space")
+	X(STACKS_SENT, "stacks_sent", "stacks sent to user space")                                             \
+	X(LOST_ENVIRONMENT, "environments_lost", "environments at exec that were not sent: unreadable, too many or the ring was full") \
+	X(LOST_SELECTION, "selections_lost", "children of selected processes that are not sampled: too many are selected")
 
 enum ir_stat {
 #define IR_STAT_ENUM(name, text, help) IR_STAT_##name,

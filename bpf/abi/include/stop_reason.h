@@ -19,11 +19,12 @@
 	X(12, COMPAT, "32-bit process", "32-bit code is not unwound")                                        \
 	X(13, GO_STATE, "go state", "the Go scheduler state needed to switch stacks is not readable")        \
 	X(14, LOOKUP_FAILED, "table damaged", "an unwind table refers outside its slab")                          \
-	X(15, NOT_READY, "not ready", "the process is new and its tables were not loaded in time")
+	X(15, NOT_READY, "not ready", "the process is new and its tables were not loaded in time")          \
+	X(16, MAPPINGS_CHANGED, "mappings changed", "other code was mapped where the stack leads just before")
 
 enum ir_stop_reason {
 #define IR_STOP_ENUM(id, name, text, meaning) IR_STOP_##name = id,
 	IR_STOP_REASONS(IR_STOP_ENUM)
 #undef IR_STOP_ENUM
-	IR_STOP_COUNT = 16,
+	IR_STOP_COUNT = 17,
 };

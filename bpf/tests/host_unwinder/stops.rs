@@ -8,11 +8,11 @@ use infrared_abi::{
     IR_RULE_GUESS, IR_RULE_NONE, IR_RULE_OFFSET, IR_RULE_PLT, IR_RULE_ROOT, IR_RULE_SIGNAL,
     IR_RULE_UNSUPPORTED, IR_SLOT_REGISTER, IR_SLOT_SAME, IR_SLOT_UNDEFINED,
     IR_STOP_BAD_FRAME_POINTER, IR_STOP_COMPAT, IR_STOP_COMPLETE, IR_STOP_GO_STATE,
-    IR_STOP_LOOKUP_FAILED, IR_STOP_MAX_FRAMES, IR_STOP_NO_CFI, IR_STOP_NO_MAPPING,
-    IR_STOP_NO_PROGRESS, IR_STOP_NO_TABLE, IR_STOP_NOT_READY, IR_STOP_PROCESS_GONE,
-    IR_STOP_REGISTER_LOST, IR_STOP_STACK_COPY_LIMIT, IR_STOP_STACK_UNREADABLE,
-    IR_STOP_UNSUPPORTED_RULE, STOP_REASONS, ir_go_offsets, ir_mapping, ir_page, ir_page_key,
-    ir_process, ir_registers, ir_row, ir_rule, stop_reason_text,
+    IR_STOP_LOOKUP_FAILED, IR_STOP_MAPPINGS_CHANGED, IR_STOP_MAX_FRAMES, IR_STOP_NO_CFI,
+    IR_STOP_NO_MAPPING, IR_STOP_NO_PROGRESS, IR_STOP_NO_TABLE, IR_STOP_NOT_READY,
+    IR_STOP_PROCESS_GONE, IR_STOP_REGISTER_LOST, IR_STOP_STACK_COPY_LIMIT,
+    IR_STOP_STACK_UNREADABLE, IR_STOP_UNSUPPORTED_RULE, STOP_REASONS, ir_go_offsets, ir_mapping,
+    ir_page, ir_page_key, ir_process, ir_registers, ir_row, ir_rule, stop_reason_text,
 };
 
 use crate::driver::{Environment, Script, Start};
@@ -295,11 +295,12 @@ fn cut_by_stacks() -> Vec<Case> {
 }
 
 /// Not this unwinder's to give: (reason, who gives it).
-const GIVEN_BY_OTHERS: [(u32, &str); 4] = [
+const GIVEN_BY_OTHERS: [(u32, &str); 5] = [
     (IR_STOP_STACK_COPY_LIMIT, "HostUnwinder, where the copied stack ends"),
     (IR_STOP_PROCESS_GONE, "the agent"),
     (IR_STOP_COMPAT, "the sampler, before it unwinds"),
     (IR_STOP_NOT_READY, "the sampler, before it unwinds"),
+    (IR_STOP_MAPPINGS_CHANGED, "the agent"),
 ];
 
 #[test]

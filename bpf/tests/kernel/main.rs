@@ -4,6 +4,7 @@
 
 mod budgets;
 mod process_events;
+mod runs;
 mod sampling;
 mod session;
 mod stacks;

@@ -78,6 +78,55 @@ static void burn_in_child(unsigned long ms)
 	printf("%d %llu\n", child, used);
 }
 
+/* A child that does nothing until it is woken. */
+static pid_t kept;
+static int kept_input[2], kept_output[2];
+
+static void keep_child(void)
+{
+	unsigned long ms;
+
+	if (pipe(kept_input) || pipe(kept_output))
+		exit(9);
+	kept = fork();
+	if (kept == 0) {
+		if (read(kept_input[0], &ms, sizeof(ms)) != sizeof(ms))
+			_exit(1);
+		unsigned long long used = burn(ms);
+		_exit(write(kept_output[1], &used, sizeof(used)) == sizeof(used) ? 0 : 1);
+	}
+	printf("%d\n", kept);
+}
+
+static void wake_child(unsigned long ms)
+{
+	unsigned long long used;
+
+	if (write(kept_input[1], &ms, sizeof(ms)) != sizeof(ms) ||
+	    read(kept_output[0], &used, sizeof(used)) != sizeof(used) || waitpid(kept, NULL, 0) != kept)
+		exit(10);
+	printf("%llu\n", used);
+}
+
+/* Ends the main thread; another one burns, and ends the process. */
+static void *burn_alone(void *ms)
+{
+	burn(*(unsigned long *)ms);
+	printf("burned\n");
+	exit(0);
+}
+
+static void leave_main_thread(unsigned long ms)
+{
+	static unsigned long kept_ms;
+	pthread_t thread;
+
+	kept_ms = ms;
+	if (pthread_create(&thread, NULL, burn_alone, &kept_ms))
+		exit(11);
+	pthread_exit(NULL);
+}
+
 static void map_code(const char *path)
 {
 	int fd = open(path, O_RDONLY);
@@ -150,6 +199,15 @@ int main(int argc, char **argv)
 			break;
 		case 'f' << 8 | 'o':
 			burn_in_child(ms);
+			break;
+		case 'k' << 8 | 'e':
+			keep_child();
+			break;
+		case 'w' << 8 | 'a':
+			wake_child(ms);
+			break;
+		case 'l' << 8 | 'e':
+			leave_main_thread(ms);
 			break;
 		case 'e' << 8 | 'x':
 			execv("/proc/self/exe", argv);
