@@ -1,16 +1,19 @@
 //! The per-host agent: samples in, named profiles out.
 //!
-//! One driver thread owns the kernel side. It follows processes, feeds mappings and unwind tables, gathers samples
-//! into windows and hands each closed window to a second thread, which names the frames and delivers profiles to a
-//! [`ProfileSink`]. A third thread reads executables. Nothing slow happens on the driver.
+//! One driver thread owns the kernel side. What it does the pipeline decides, which is pure: it follows processes, feeds
+//! mappings and unwind tables, and gathers samples into windows. Other threads read processes, read executables, and name
+//! frames and deliver profiles to a [`ProfileSink`]. Nothing slow happens on the driver.
 
 mod config;
 mod driver;
 mod export;
-mod identity;
+mod health;
 mod images;
+mod losses;
 mod naming;
-mod publish;
+mod pipeline;
+mod priority;
+mod reader;
 mod self_metrics;
 mod start;
 mod watch;
@@ -21,6 +24,8 @@ pub use export::{
     DeliveryReader, DeliveryStatus, EndpointError, OtlpConfig, OtlpError, OtlpSink, ProfileSink,
     SinkError, SpoolError,
 };
+pub use health::{Health, ThreadHealth, ThreadState};
 pub use infrared_bpf::{Clock, KernelError, SamplerReport};
+pub use losses::{Loss, Losses};
 pub use self_metrics::{AgentStats, SharedStats};
 pub use start::{Agent, AgentError};

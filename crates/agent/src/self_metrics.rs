@@ -8,6 +8,8 @@ use std::{
 
 use infrared_bpf::{SamplerReport, TableUsage};
 
+use crate::losses::{Loss, Losses};
+
 /// A reading of everything that is counted.
 #[derive(Clone, Debug, Default)]
 pub struct AgentStats {
@@ -20,8 +22,8 @@ pub struct AgentStats {
     pub mapping_bytes: usize,
     pub images: usize,
     pub processes: usize,
-    /// Process events that perf lost; each loss is followed by reading everything again.
-    pub lost_process_events: u64,
+    /// What the agent had to give up, by kind.
+    pub losses: Losses,
     /// Records that could not be decoded: a defect if not 0.
     pub damaged_records: u64,
     /// Samples of windows that could not be delivered, by reason.
@@ -55,7 +57,6 @@ impl AgentStats {
         }
         for (name, value) in [
             ("windows", self.windows),
-            ("lost_process_events", self.lost_process_events),
             ("damaged_records", self.damaged_records),
             ("samples_delivered", self.samples),
             ("frames_delivered", self.frames),
@@ -65,6 +66,9 @@ impl AgentStats {
             ("bpf_runs", self.bpf_runs),
         ] {
             line(name, value)?;
+        }
+        for loss in Loss::ALL {
+            line(&format!("lost_{}", loss.name()), self.losses.get(*loss))?;
         }
         Ok(())
     }

@@ -8,18 +8,21 @@ use std::{
         mpsc::{self, SyncSender},
     },
     thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
-use infrared_bpf::{Filter, Kernel, KernelConfig, KernelError};
+use infrared_bpf::{Filter, HostUnwinder, Kernel, KernelConfig, KernelError, monotonic_ns};
 use infrared_processes::{ProcFs, host::Host};
 
 use crate::{
     config::{AgentConfig, Target},
     driver::Driver,
     export::ProfileSink,
-    identity::Identifier,
+    health::Health,
     images::ImageRegistry,
-    naming::{self, NamingConfig},
+    naming::{self, NamingConfig, TaskSender},
+    pipeline::{Pipeline, PipelineConfig},
+    reader::{Identifier, Reader},
     self_metrics::SharedStats,
 };
 
@@ -36,6 +39,8 @@ pub enum AgentError {
     Thread(#[from] io::Error),
     #[error("the thread {0} has ended unexpectedly")]
     Ended(&'static str),
+    #[error("the thread {0} does not end")]
+    Stuck(&'static str),
 }
 
 /// A running agent. Stops when dropped; [`Agent::stop`] also delivers what it holds and tells of errors.
@@ -45,6 +50,7 @@ pub struct Agent {
     driver: Option<JoinHandle<Result<(), KernelError>>>,
     naming: Option<JoinHandle<()>>,
     stats: SharedStats,
+    health: Health,
 }
 
 impl Agent {
@@ -54,48 +60,41 @@ impl Agent {
         raise_file_limit();
         infrared_processes::memory::hold_little_memory();
         let (stop, stats) = (Arc::new(AtomicBool::new(false)), SharedStats::default());
+        let health = Health::default();
         let (task_sender, tasks) = naming::queue();
+        let host_name = config.host_name.clone().unwrap_or_else(|| Host::read().name);
         let naming_config = NamingConfig {
             period_ns: 1_000_000_000 / u64::from(config.frequency_hz),
-            host_name: config.host_name.clone().unwrap_or_else(|| Host::read().name),
+            host_name: host_name.clone(),
             symbol_budget_bytes: config.symbol_budget_bytes,
         };
         let naming_stats = stats.clone();
-        let naming = thread::Builder::new()
-            .name("ir-naming".into())
-            .spawn(move || naming::run(&naming_config, &tasks, sink, &naming_stats))?;
+        let naming = health.spawn("ir-naming", NAMING_PATIENCE, move |pulse| {
+            naming::run(&naming_config, &tasks, sink, &naming_stats, pulse);
+        })?;
         let (ready, is_ready) = mpsc::sync_channel(1);
-        let (driver_stop, driver_stats) = (Arc::clone(&stop), stats.clone());
-        let driver = thread::Builder::new().name("ir-driver".into()).spawn(move || {
-            let kernel = match load(&config) {
-                Ok(kernel) => kernel,
+        let (driver_stop, driver_stats, driver_health) =
+            (Arc::clone(&stop), stats.clone(), health.clone());
+        let driver = health.spawn("ir-driver", DRIVER_PATIENCE, move |pulse| {
+            let made = make_driver(
+                config,
+                host_name,
+                task_sender,
+                &driver_health,
+                (driver_stats, driver_stop),
+            );
+            match made {
+                Ok(driver) => {
+                    answer(&ready, Ok(()));
+                    driver.run(pulse)
+                }
                 Err(error) => {
                     answer(&ready, Err(error));
-                    return Ok(());
+                    Ok(())
                 }
-            };
-            let images = match ImageRegistry::start() {
-                Ok(images) => images,
-                Err(error) => {
-                    answer(&ready, Err(AgentError::Thread(error)));
-                    return Ok(());
-                }
-            };
-            driver_stats.update(|stats| stats.sampler = Some(kernel.report()));
-            answer(&ready, Ok(()));
-            Driver {
-                kernel,
-                pace: config.pace,
-                procfs: ProcFs::system(),
-                identifier: Identifier::new(config),
-                images,
-                naming: task_sender,
-                stats: driver_stats,
-                stop: driver_stop,
             }
-            .run()
         })?;
-        let agent = Self { stop, driver: Some(driver), naming: Some(naming), stats };
+        let agent = Self { stop, driver: Some(driver), naming: Some(naming), stats, health };
         is_ready.recv().map_err(|_| AgentError::Ended("ir-driver"))??;
         Ok(agent)
     }
@@ -105,7 +104,12 @@ impl Agent {
         self.stats.clone()
     }
 
-    /// Stops sampling, delivers the last window and waits for all threads.
+    /// How its threads are.
+    pub fn health(&self) -> Health {
+        self.health.clone()
+    }
+
+    /// Stops sampling, delivers the last window and waits for all threads; for one that does not end, not for ever.
     pub fn stop(mut self) -> Result<(), AgentError> {
         self.shut_down()
     }
@@ -113,18 +117,71 @@ impl Agent {
     fn shut_down(&mut self) -> Result<(), AgentError> {
         self.stop.store(true, Ordering::Release);
         if let Some(driver) = self.driver.take() {
-            driver.join().map_err(|_| AgentError::Ended("ir-driver"))??;
+            join("ir-driver", driver, STOP_PATIENCE)??;
         }
         if let Some(naming) = self.naming.take() {
-            naming.join().map_err(|_| AgentError::Ended("ir-naming"))?;
+            join("ir-naming", naming, NAMING_PATIENCE)?;
         }
         Ok(())
     }
 
     /// Whether the agent's threads are still at work.
     pub fn is_running(&self) -> bool {
-        self.driver.as_ref().is_some_and(|driver| !driver.is_finished())
+        let is_at_work = |done: Option<bool>| done == Some(false);
+        is_at_work(self.driver.as_ref().map(JoinHandle::is_finished))
+            && is_at_work(self.naming.as_ref().map(JoinHandle::is_finished))
     }
+}
+
+/// A turn of the driver takes milliseconds.
+const DRIVER_PATIENCE: Duration = Duration::from_secs(10);
+/// A window with much debug information may take long to name.
+const NAMING_PATIENCE: Duration = Duration::from_mins(2);
+/// For the driver's last turn, which waits for what is being read.
+const STOP_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits for the end of a thread, but not for ever.
+fn join<T>(name: &'static str, thread: JoinHandle<T>, patience: Duration) -> Result<T, AgentError> {
+    let until = Instant::now() + patience;
+    while !thread.is_finished() {
+        if Instant::now() > until {
+            return Err(AgentError::Stuck(name));
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    thread.join().map_err(|_| AgentError::Ended(name))
+}
+
+fn make_driver(
+    config: AgentConfig,
+    host_name: String,
+    naming: TaskSender,
+    health: &Health,
+    (stats, stop): (SharedStats, Arc<AtomicBool>),
+) -> Result<Driver, AgentError> {
+    let kernel = load(&config)?;
+    let images = ImageRegistry::start(health, crate::reader::read_own_vdso())?;
+    let identifier = Identifier::new(&host_name, config.services.clone());
+    let reader = Reader::start(health, identifier)?;
+    let declaring = Identifier::new(&host_name, config.services);
+    let pipeline_config = PipelineConfig {
+        pace: config.pace,
+        host_name,
+        declared_service: Box::new(move |environment| declaring.declared_service(environment)),
+    };
+    let running = crate::driver::running()?;
+    stats.update(|stats| stats.sampler = Some(kernel.report()));
+    Ok(Driver {
+        at_window_start: kernel.stats(),
+        host: HostUnwinder::default(),
+        reader,
+        pipeline: Pipeline::new(pipeline_config, images, running, monotonic_ns()),
+        naming,
+        stats,
+        stop,
+        last_house: Instant::now(),
+        kernel,
+    })
 }
 
 impl Drop for Agent {
@@ -196,14 +253,5 @@ fn raise_file_limit() {
         setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
     {
         tracing::debug!(%error, "cannot raise the limit of open files");
-    }
-}
-
-/// Puts the calling thread ahead of the programs that it watches: it has little to do, but a sample that waits for it
-/// costs a copied stack. Where we may not, it goes without.
-pub(crate) fn hurry() {
-    const NICE: i32 = -15;
-    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
-        tracing::debug!(%error, "cannot raise the priority of a thread");
     }
 }

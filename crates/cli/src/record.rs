@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 pub(crate) use format::Format;
-use infrared_agent::{Agent, AgentConfig, Pace, Target};
+use infrared_agent::{Agent, AgentConfig, AgentStats, Pace, Target};
 use infrared_processes::spawn_held;
 
 use crate::{
@@ -58,6 +58,7 @@ pub(crate) fn run(mut args: RecordArgs) -> Result<ExitCode, Failure> {
     let end = session.run(&collector);
     let recorded = collector.take();
     report(&plan, &recorded, &output.name());
+    report_losses(&end.stats);
     output.replace(|out| encoding.write(&recorded.profile, out))?;
     if let Some(stats_output) = stats_output {
         let counters = Counters::of(&end.stats);
@@ -102,6 +103,16 @@ fn hold(words: &[std::ffi::OsString]) -> anyhow::Result<infrared_processes::Held
     let mut command = std::process::Command::new(program);
     command.args(arguments);
     spawn_held(command).with_context(|| format!("cannot start {}", program.display()))
+}
+
+/// Says what was lost, a line each.
+fn report_losses(stats: &AgentStats) {
+    for (name, count) in Counters::of(stats).samples_lost {
+        eprintln!("{} samples were lost: {name}", grouped(count));
+    }
+    for (loss, count) in stats.losses.iter() {
+        eprintln!("{} {}", grouped(count), loss.help());
+    }
 }
 
 /// Says what was recorded, and why if that is nothing.

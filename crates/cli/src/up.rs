@@ -53,7 +53,7 @@ pub(crate) fn run(args: &UpArgs) -> Result<ExitCode, Failure> {
     let agent = Agent::start(config, Box::new(IngestSink(server.ingest())))?;
     let mut warnings: Vec<String> = warning.into_iter().chain(missing_ports).collect();
     warnings.extend(crate::doctor::warnings());
-    let source = Arc::new(AgentSource::new(agent.stats(), frequency_hz, warnings));
+    let source = Arc::new(AgentSource::new(&agent, frequency_hz, warnings));
     let addresses = server.local_addrs();
     let server =
         server.with_status(Arc::clone(&source) as _).with_metrics(Arc::clone(&source) as _);

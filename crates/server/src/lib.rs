@@ -25,5 +25,5 @@ pub use events::WindowEvent;
 pub use infrared_store::ProfileStore;
 pub use ingest::{Ingest, IngestError, Ingested};
 pub use metrics::MetricsSource;
-pub use status::{AgentStatus, StatusSource};
+pub use status::{AgentLoss, AgentStatus, AgentThread, StatusSource};
 pub use ui::viewer_js;

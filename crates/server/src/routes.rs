@@ -1,7 +1,7 @@
 //! Which path is answered by what.
 
-use axum::extract::DefaultBodyLimit;
-use axum::http::{HeaderValue, header};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
@@ -61,8 +61,13 @@ async fn harden(request: Request, next: Next) -> Response {
     response
 }
 
-async fn healthz() -> &'static str {
-    "ok\n"
+/// 200 and `ok`; or 503 and what is wrong with the agent in the same process, a line each.
+async fn healthz(State(app): State<App>) -> (StatusCode, String) {
+    let complaints = app.status.as_ref().map(|source| source.complaints()).unwrap_or_default();
+    if complaints.is_empty() {
+        return (StatusCode::OK, "ok\n".to_owned());
+    }
+    (StatusCode::SERVICE_UNAVAILABLE, complaints.join("\n") + "\n")
 }
 
 async fn openapi() -> ([(header::HeaderName, &'static str); 1], &'static str) {

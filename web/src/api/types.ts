@@ -6,7 +6,13 @@ export interface Status {
   now_ms: number;
   hosts: number | string[];
   data: { from_ms: number | null; to_ms: number | null; bytes: number; retention_s: number };
-  agent: { hz: number; event: string; warnings: string[] } | null;
+  agent: {
+    hz: number;
+    event: string;
+    warnings: string[];
+    losses: { name: string; count: number; help: string }[];
+    threads: { name: string; state: string; caught_panics: number }[];
+  } | null;
 }
 
 export interface Spark {

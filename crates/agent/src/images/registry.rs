@@ -9,11 +9,11 @@ use std::{
         Arc,
         mpsc::{self, Receiver, SyncSender, TrySendError},
     },
-    thread,
+    time::Duration,
 };
 
 use infrared_bpf::{
-    ImageTable, TableError, UnwindTables,
+    ImageTable, TableError,
     abi::{IR_IMAGE_FIRST, IR_IMAGE_PENDING, IR_IMAGE_UNREADABLE},
 };
 use infrared_processes::image::{ElfClass, LoadSegments};
@@ -22,6 +22,10 @@ use super::{
     ImageId,
     worker::{self, Finished, GoImage, ImageBytes, Job},
 };
+use crate::{health::Health, pipeline::Tables, watch::ImageRef};
+
+/// The largest executables take seconds.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Files that are with the reading thread at most: the others wait here, where the smallest goes first. A small
 /// program is then not kept waiting by a large one.
@@ -101,15 +105,15 @@ pub(crate) struct ImageRegistry {
 }
 
 impl ImageRegistry {
-    /// Starts the reading thread. `wake` is called whenever a result is there.
-    pub(crate) fn start() -> std::io::Result<Self> {
+    /// Starts the reading thread.
+    pub(crate) fn start(health: &Health, vdso: Option<Vec<u8>>) -> std::io::Result<Self> {
         let (jobs, job_receiver) = mpsc::sync_channel(QUEUE);
         let (result_sender, results) = mpsc::sync_channel(QUEUE);
-        thread::Builder::new().name("ir-images".into()).spawn(move || {
-            crate::start::hurry();
-            worker::run(&job_receiver, &result_sender);
+        health.spawn("ir-images", PATIENCE, move |pulse| {
+            crate::priority::hurry();
+            worker::run(&job_receiver, &result_sender, pulse);
         })?;
-        Ok(Self {
+        let mut registry = Self {
             images: HashMap::new(),
             by_file: HashMap::new(),
             by_build_id: HashMap::new(),
@@ -119,7 +123,11 @@ impl ImageRegistry {
             jobs,
             results,
             refused: 0,
-        })
+        };
+        if let Some(bytes) = vdso {
+            registry.vdso = registry.add(ImageBytes::Memory(bytes.into()), "[vdso]", "");
+        }
+        Ok(registry)
     }
 
     /// The image itself, followed to the one that has its contents.
@@ -166,12 +174,8 @@ impl ImageRegistry {
     }
 
     /// The vDSO, which is the same in every 64-bit process of the running kernel.
-    pub(crate) fn vdso(&mut self, read: impl FnOnce() -> Option<Vec<u8>>) -> Option<ImageId> {
-        if self.vdso.is_none() {
-            let bytes = read()?;
-            self.vdso = self.add(ImageBytes::Memory(bytes.into()), "[vdso]", "");
-        }
-        self.vdso
+    pub(crate) fn vdso(&self) -> ImageRef {
+        self.vdso.map_or(ImageRef::Unreadable, |image| ImageRef::Known { image, bias: None })
     }
 
     fn add(&mut self, bytes: ImageBytes, path: &str, root: &str) -> Option<ImageId> {
@@ -229,7 +233,7 @@ impl ImageRegistry {
     }
 
     /// Takes in what was read since, and loads the tables. Returns the images that changed.
-    pub(crate) fn settle(&mut self, tables: &mut UnwindTables) -> Vec<ImageId> {
+    pub(crate) fn settle(&mut self, tables: &mut dyn Tables) -> Vec<ImageId> {
         let mut changed = Vec::new();
         while let Ok(finished) = self.results.try_recv() {
             changed.push(finished.image);
@@ -239,7 +243,7 @@ impl ImageRegistry {
         changed
     }
 
-    fn finish(&mut self, finished: Finished, tables: &mut UnwindTables) -> Vec<ImageId> {
+    fn finish(&mut self, finished: Finished, tables: &mut dyn Tables) -> Vec<ImageId> {
         let id = finished.image;
         let Some(image) = self.images.get_mut(&id) else { return Vec::new() };
         let Some(headers) = finished.headers else {
@@ -269,7 +273,7 @@ impl ImageRegistry {
         image.go = table.go;
         image.state = ImageState::Ready;
         let rows = ImageTable { pages: &table.pages, rows: &table.rows, rules: &table.rules };
-        let evicted = match tables.insert(id.0, rows) {
+        let evicted = match tables.load(id.0, rows) {
             Ok(evicted) => evicted,
             Err(error) => {
                 self.refuse(id, &error);

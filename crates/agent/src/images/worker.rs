@@ -17,6 +17,7 @@ use infrared_processes::image::{ElfClass, ElfHeaders};
 use infrared_unwind::{CompactTable, Options};
 
 use super::ImageId;
+use crate::health::Pulse;
 
 /// Bytes of an image: its file, or a copy of memory (the vDSO).
 #[derive(Clone, Debug)]
@@ -50,9 +51,10 @@ pub(crate) struct KernelTable {
     pub(crate) go: Option<GoImage>,
 }
 
-pub(super) fn run(jobs: &Receiver<Job>, results: &SyncSender<Finished>) {
+pub(super) fn run(jobs: &Receiver<Job>, results: &SyncSender<Finished>, pulse: &Pulse) {
     while let Ok(job) = jobs.recv() {
-        let finished = read(&job);
+        let unreadable = Finished { image: job.image, headers: None, table: None };
+        let finished = pulse.guard("an executable", || read(&job)).unwrap_or(unreadable);
         if results.send(finished).is_err() {
             return;
         }

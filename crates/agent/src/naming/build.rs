@@ -1,9 +1,6 @@
 //! Builds the profiles of a window.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, HashMap};
 
 use infrared_bpf::abi::{IR_STOP_COMPLETE, stop_reason_text};
 use infrared_processes::host::Clocks;
@@ -13,7 +10,7 @@ use super::{
     NamingConfig,
     frames::{FrameNamer, WindowNames, thread_name},
 };
-use crate::window::{ClosedWindow, ProcessRef, SampleKey};
+use crate::window::{ClosedWindow, ProcessRef, SampleKey, Samples, Span};
 
 /// How the user stacks of a window ended, in samples.
 #[derive(Debug, Default)]
@@ -23,90 +20,115 @@ pub(super) struct StackEnds {
     pub(super) unnamed_frames: u64,
 }
 
-/// The CPU samples of a window.
-pub(super) fn cpu_profile(
+/// The CPU samples of a window: a profile of its own time, and one of each window before of which samples had to wait.
+pub(super) fn cpu_profiles(
     window: &ClosedWindow,
     config: &NamingConfig,
     clocks: &Clocks,
     frames: &mut FrameNamer,
-) -> (Profile, StackEnds) {
-    let start_ns = clocks.unix_ns(window.start_ns);
-    let mut builder = Builder::new(ValueType::cpu_samples(), start_ns, config.period_ns);
-    let mut names = frames.name_window(window);
-    let mut known_series = HashMap::new();
+) -> (Vec<Profile>, StackEnds) {
     let mut ends = StackEnds::default();
-    let nobody = ProcessRef { jit_id: (0, 0), identity: Arc::default(), mappings: Arc::default() };
-    for (key, times) in &window.samples {
-        let process = window.processes.get(key.process as usize).unwrap_or(&nobody);
-        let stack = stack_of(
+    let mut names = Some(frames.name_window(window));
+    let mut profiles = Vec::new();
+    let late = window.late.iter().map(|(span, samples)| (*span, samples));
+    for (span, samples) in [(window.span, &window.samples)].into_iter().chain(late) {
+        let builder =
+            Builder::new(ValueType::cpu_samples(), clocks.unix_ns(span.start_ns), config.period_ns);
+        let mut part = Part {
             window,
-            key,
-            process,
-            &mut names,
-            frames,
-            &mut builder,
-            &mut ends,
-            times.len() as u64,
-        );
-        let series = *known_series
-            .entry((key.process, &key.thread))
-            .or_insert_with(|| builder.series(series_of(process, &key.thread, config)));
-        // A sample of the last moment of the window before counts at this one's start.
-        let inside = |time: &u64| {
-            clocks.unix_ns((*time).clamp(window.start_ns, window.end_ns.saturating_sub(1)))
+            span,
+            config,
+            names: names.take().unwrap_or_default(),
+            builder,
+            ends: &mut ends,
         };
-        let times: Vec<u64> = times.iter().map(inside).collect();
-        builder.add_times(series, stack, times.len() as u64, &times);
+        part.add(samples, clocks, frames);
+        let (profile, known) = part.finish();
+        names = Some(known);
+        profiles.push(profile);
     }
-    (builder.finish(window.end_ns - window.start_ns), ends)
+    (profiles, ends)
+}
+
+/// A profile in the making.
+struct Part<'a> {
+    window: &'a ClosedWindow,
+    span: Span,
+    config: &'a NamingConfig,
+    names: WindowNames,
+    builder: Builder,
+    ends: &'a mut StackEnds,
+}
+
+impl Part<'_> {
+    fn add(&mut self, samples: &Samples, clocks: &Clocks, frames: &mut FrameNamer) {
+        let mut known_series = HashMap::new();
+        for (key, times) in samples {
+            let Some(process) = self.window.processes.get(key.process as usize) else { continue };
+            let stack = self.stack_of(key, process, frames, times.len() as u64);
+            let series = *known_series.entry((key.process, &key.thread)).or_insert_with(|| {
+                self.builder.series(series_of(process, &key.thread, self.config))
+            });
+            // What is a little out of its window counts at its edge.
+            let (first, last) = (self.span.start_ns, self.span.end_ns.saturating_sub(1));
+            let inside = |time: &u64| clocks.unix_ns((*time).min(last).max(first));
+            let times: Vec<u64> = times.iter().map(inside).collect();
+            self.builder.add_times(series, stack, times.len() as u64, &times);
+        }
+    }
+
+    fn stack_of(
+        &mut self,
+        key: &SampleKey,
+        process: &ProcessRef,
+        frames: &mut FrameNamer,
+        samples: u64,
+    ) -> StackId {
+        let (window, builder) = (self.window, &mut self.builder);
+        let mut locations: Vec<LocationId> = Vec::new();
+        if key.kernel_stack != 0 {
+            match window.kernel_stack(key.kernel_stack) {
+                Some(stack) => {
+                    let addresses = &stack.addresses;
+                    locations.extend(frames.kernel_locations(builder, &mut self.names, addresses));
+                }
+                None => locations.push(builder.truncated("kernel stack lost")),
+            }
+        }
+        if key.user_stack != 0 {
+            let end = match window.user_stack(key.user_stack) {
+                Some(stack) => {
+                    let names = &mut self.names;
+                    locations.extend(frames.user_locations(builder, window, names, stack, process));
+                    stop_reason_text(stack.stop_reason)
+                }
+                None => "stack lost",
+            };
+            *self.ends.by_reason.entry(end).or_default() += samples;
+            if end != stop_reason_text(IR_STOP_COMPLETE) {
+                locations.push(builder.truncated(end));
+            }
+        }
+        self.ends.frames += samples * locations.len() as u64;
+        let unnamed = |id: &&LocationId| {
+            builder.profile().location(**id).is_some_and(|location| location.unnamed)
+        };
+        self.ends.unnamed_frames += samples * locations.iter().filter(unnamed).count() as u64;
+        builder.stack(&locations)
+    }
+
+    /// The profile, and the names without the places that they have in it.
+    fn finish(self) -> (Profile, WindowNames) {
+        let duration_ns = self.span.end_ns - self.span.start_ns;
+        (self.builder.finish(duration_ns), self.names.without_places())
+    }
 }
 
 fn series_of(process: &ProcessRef, thread: &[u8; 16], config: &NamingConfig) -> Series {
-    let mut series: Series = (*process.identity).clone();
+    let mut series: Series = process.identity.as_deref().cloned().unwrap_or_default();
     series.insert(labels::THREAD_NAME.to_owned(), thread_name(thread));
     series.entry(labels::HOST.to_owned()).or_insert_with(|| config.host_name.clone());
     series
-}
-
-#[allow(clippy::too_many_arguments, reason = "the parts of one loop body")]
-fn stack_of(
-    window: &ClosedWindow,
-    key: &SampleKey,
-    process: &ProcessRef,
-    names: &mut WindowNames,
-    frames: &mut FrameNamer,
-    builder: &mut Builder,
-    ends: &mut StackEnds,
-    samples: u64,
-) -> StackId {
-    let mut locations: Vec<LocationId> = Vec::new();
-    if key.kernel_stack != 0 {
-        match window.kernel_stack(key.kernel_stack) {
-            Some(stack) => {
-                locations.extend(frames.kernel_locations(builder, names, &stack.addresses));
-            }
-            None => locations.push(builder.truncated("kernel stack lost")),
-        }
-    }
-    if key.user_stack != 0 {
-        let end = match window.user_stack(key.user_stack) {
-            Some(stack) => {
-                locations.extend(frames.user_locations(builder, window, names, stack, process));
-                stop_reason_text(stack.stop_reason)
-            }
-            None => "stack lost",
-        };
-        *ends.by_reason.entry(end).or_default() += samples;
-        if end != stop_reason_text(IR_STOP_COMPLETE) {
-            locations.push(builder.truncated(end));
-        }
-    }
-    ends.frames += samples * locations.len() as u64;
-    let unnamed = |id: &&LocationId| {
-        builder.profile().location(**id).is_some_and(|location| location.unnamed)
-    };
-    ends.unnamed_frames += samples * locations.iter().filter(unnamed).count() as u64;
-    builder.stack(&locations)
 }
 
 /// The kernel side's counters over the window.
@@ -115,7 +137,7 @@ pub(super) fn events_profile(
     config: &NamingConfig,
     clocks: &Clocks,
 ) -> Profile {
-    let mut builder = Builder::new(ValueType::events(), clocks.unix_ns(window.start_ns), 0);
+    let mut builder = Builder::new(ValueType::events(), clocks.unix_ns(window.span.start_ns), 0);
     let series = Series::from([
         (labels::SERVICE.to_owned(), "infrared".to_owned()),
         (labels::HOST.to_owned(), config.host_name.clone()),
@@ -127,5 +149,5 @@ pub(super) fn events_profile(
         let stack = builder.stack(&[location]);
         builder.add(series, stack, *value);
     }
-    builder.finish(window.end_ns - window.start_ns)
+    builder.finish(window.span.end_ns - window.span.start_ns)
 }

@@ -27,6 +27,7 @@ pub(crate) struct FrameNamer {
 type Place = (u32, u64);
 
 /// The names of one window, and the locations that its profile has of them so far.
+#[derive(Default)]
 pub(super) struct WindowNames {
     named: HashMap<Place, Symbolized>,
     /// By place and low confidence.
@@ -58,7 +59,7 @@ impl FrameNamer {
     pub(super) fn name_window(&mut self, window: &ClosedWindow) -> WindowNames {
         self.refresh_perf_maps(window);
         let mut by_image: HashMap<u32, Vec<u64>> = HashMap::new();
-        for key in window.samples.keys() {
+        for (key, _) in window.all_samples() {
             let Some(stack) = window.user_stack(key.user_stack) else { continue };
             let process = window.processes.get(key.process as usize);
             for (image, svma) in stack.frames.iter().filter_map(|frame| place(frame, process)) {
@@ -95,12 +96,12 @@ impl FrameNamer {
 
     /// JIT code is named by the map that its runtime writes, if it does.
     fn refresh_perf_maps(&mut self, window: &ClosedWindow) {
-        let anonymous = |key: &crate::window::SampleKey| {
+        let anonymous = |(key, _): (&crate::window::SampleKey, &Vec<u64>)| {
             let stack = window.user_stack(key.user_stack)?;
             let process = window.processes.get(key.process as usize)?;
-            (stack.pid != 0).then_some(process.jit_id)
+            (stack.pid != 0).then_some(process.seen.jit_id)
         };
-        let mut processes: Vec<JitProcess> = window.samples.keys().filter_map(anonymous).collect();
+        let mut processes: Vec<JitProcess> = window.all_samples().filter_map(anonymous).collect();
         processes.sort_unstable();
         processes.dedup();
         for process in processes {
@@ -137,7 +138,7 @@ impl FrameNamer {
         process: &ProcessRef,
     ) -> LocationId {
         let address = lookup_address(frame);
-        let name = self.jit.name(process.jit_id, address);
+        let name = self.jit.name(process.seen.jit_id, address);
         let mapped = process.mappings.find(address);
         let display =
             mapped.map_or_else(|| "[unmapped]".to_owned(), |code| code.mapping.display_name());
@@ -196,6 +197,11 @@ impl FrameNamer {
 }
 
 impl WindowNames {
+    /// For another profile, which has its own locations.
+    pub(super) fn without_places(self) -> Self {
+        Self { named: self.named, ..Self::default() }
+    }
+
     /// The location of a frame of an image; `None` for other code.
     fn user_location(
         &mut self,

@@ -9,7 +9,7 @@ mod queue;
 use infrared_processes::host::Clocks;
 use infrared_profile::Profile;
 
-use crate::{export::ProfileSink, self_metrics::SharedStats};
+use crate::{export::ProfileSink, health::Pulse, self_metrics::SharedStats, window::ClosedWindow};
 
 pub(crate) use frames::{FrameNamer, thread_name};
 use queue::{Task, TaskReceiver};
@@ -23,37 +23,59 @@ pub(crate) struct NamingConfig {
     pub(crate) symbol_budget_bytes: usize,
 }
 
-/// Names and delivers every window until the driver is gone.
+/// Names and delivers every window until the driver is gone. A window whose naming panics is lost, and counted.
 pub(crate) fn run(
     config: &NamingConfig,
     tasks: &TaskReceiver,
     mut sink: Box<dyn ProfileSink>,
     stats: &SharedStats,
+    pulse: &Pulse,
 ) {
     let mut namer = FrameNamer::new(config.symbol_budget_bytes);
     tasks.for_each(|task| {
         let window = match task {
             Task::Window(window) => window,
-            Task::ReadPerfMap(process) => return namer.read_perf_map(process),
+            Task::ReadPerfMap(process) => {
+                // A map that cannot be read has the code go by its addresses.
+                pulse.guard("a perf map", || namer.read_perf_map(process)).unwrap_or_default();
+                return;
+            }
         };
-        let clocks = Clocks::read();
-        let (cpu, ends) = build::cpu_profile(&window, config, &clocks, &mut namer);
-        let events = build::events_profile(&window, config, &clocks);
-        count(&cpu, &ends, &namer, stats);
-        let samples = cpu.total();
+        let samples: u64 = window.all_samples().map(|(_, times)| times.len() as u64).sum();
+        let done = pulse.guard("a window", || name(config, &window, &mut namer));
         drop(window);
-        if let Err(error) = sink.deliver(vec![cpu, events]) {
+        let Some((profiles, ends)) = done else {
+            // What it had learnt may be damaged.
+            namer = FrameNamer::new(config.symbol_budget_bytes);
+            stats.update(|stats| *stats.undelivered.entry("naming failed").or_default() += samples);
+            return;
+        };
+        count(samples, &ends, &namer, stats);
+        pulse.begin();
+        if let Err(error) = sink.deliver(profiles) {
             tracing::error!(%error, samples, "a window could not be delivered");
             stats.update(|stats| *stats.undelivered.entry("not delivered").or_default() += samples);
         }
+        pulse.rest();
         infrared_processes::memory::return_free_memory();
     });
 }
 
-fn count(cpu: &Profile, ends: &build::StackEnds, namer: &FrameNamer, stats: &SharedStats) {
+fn name(
+    config: &NamingConfig,
+    window: &ClosedWindow,
+    namer: &mut FrameNamer,
+) -> (Vec<Profile>, build::StackEnds) {
+    let clocks = Clocks::read();
+    let (mut profiles, ends) = build::cpu_profiles(window, config, &clocks, namer);
+    profiles.push(build::events_profile(window, config, &clocks));
+    (profiles, ends)
+}
+
+fn count(samples: u64, ends: &build::StackEnds, namer: &FrameNamer, stats: &SharedStats) {
     stats.update(|stats| {
         stats.windows += 1;
-        stats.samples += cpu.total();
+        stats.samples += samples;
         stats.frames += ends.frames;
         stats.unnamed_frames += ends.unnamed_frames;
         for (reason, samples) in &ends.by_reason {

@@ -104,13 +104,11 @@ impl TaskReceiver {
 
 #[cfg(test)]
 mod tests {
-    use infrared_bpf::Stats;
-
     use super::*;
     use crate::window::Window;
 
     fn window() -> Box<ClosedWindow> {
-        Box::new(Window::open(0, Stats::default()).close(1, Stats::default()))
+        Box::new(Window::open(0).close(1))
     }
 
     #[test]

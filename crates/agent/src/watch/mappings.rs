@@ -32,27 +32,43 @@ pub(crate) struct MappedCode {
 pub(crate) struct MappingSet(BTreeMap<u64, MappedCode>);
 
 impl MappingSet {
-    /// Adds a mapping; what it covers of others is theirs no more.
-    pub(crate) fn insert(&mut self, mapping: Mapping) {
+    /// Adds a mapping; what it covers of others is theirs no more. Returns the ranges that held other code, and
+    /// what is known of that.
+    pub(crate) fn insert(&mut self, mapping: Mapping) -> Vec<(u64, u64, ImageRef)> {
         // The vsyscall page is the kernel's: no user code runs in it. Searches take addresses as signed numbers.
         if mapping.start >= mapping.end || mapping.end > i64::MAX as u64 {
-            return;
+            return Vec::new();
         }
-        self.cut(mapping.start, mapping.end);
+        let (covered, resolved) = self.cut(&mapping);
         let image = match mapping.kind {
             MappingKind::Anonymous | MappingKind::Special => ImageRef::Anonymous,
-            _ => ImageRef::Unresolved,
+            _ => resolved.unwrap_or(ImageRef::Unresolved),
         };
         self.0.insert(mapping.start, MappedCode { mapping, image });
+        covered
     }
 
-    /// Takes the range out, splitting what reaches over its ends.
-    fn cut(&mut self, start: u64, end: u64) {
+    /// Takes the range of `mapping` out, splitting what reaches over its ends. Returns the ranges that held other code, and
+    /// what is known of the image if the same was there before.
+    fn cut(&mut self, new: &Mapping) -> (Vec<(u64, u64, ImageRef)>, Option<ImageRef>) {
+        let (start, end) = (new.start, new.end);
+        let (mut covered, mut resolved) = (Vec::new(), None);
         let before = self.0.range(..start).next_back().map(|(key, _)| *key);
         let touched: Vec<u64> =
             before.into_iter().chain(self.0.range(start..end).map(|(key, _)| *key)).collect();
         for key in touched {
             let Some(code) = self.0.remove(&key) else { continue };
+            if code.mapping.start < end && code.mapping.end > start {
+                if is_same_code(&code.mapping, new) {
+                    resolved = Some(code.image);
+                } else {
+                    covered.push((
+                        code.mapping.start.max(start),
+                        code.mapping.end.min(end),
+                        code.image,
+                    ));
+                }
+            }
             if code.mapping.start < start {
                 let mut head = code.clone();
                 head.mapping.end = head.mapping.end.min(start);
@@ -63,6 +79,18 @@ impl MappingSet {
                 tail.mapping.file_offset += end - tail.mapping.start;
                 tail.mapping.start = end;
                 self.0.insert(end, tail);
+            }
+        }
+        (covered, resolved)
+    }
+
+    /// Gives the image of a file to what is mapped of it in this range.
+    pub(crate) fn resolve(&mut self, mapping: &Mapping, image: ImageRef) {
+        let before =
+            self.0.range(..=mapping.start).next_back().map_or(mapping.start, |(at, _)| *at);
+        for (_, code) in self.0.range_mut(before..mapping.end) {
+            if code.image == ImageRef::Unresolved && is_same_code(&code.mapping, mapping) {
+                code.image = image;
             }
         }
     }
@@ -111,6 +139,17 @@ impl MappingSet {
     }
 }
 
+/// Whether two mappings that overlap have the same bytes where they do: of a file, at the same place of it. Of memory
+/// without a file nothing is known either way: a JIT changes the protection of its code all the time.
+fn is_same_code(one: &Mapping, other: &Mapping) -> bool {
+    if one.kind == MappingKind::Anonymous && other.kind == MappingKind::Anonymous {
+        return true;
+    }
+    let file = |mapping: &Mapping| (mapping.device, mapping.inode, mapping.kind);
+    let offset = |mapping: &Mapping| mapping.file_offset.wrapping_sub(mapping.start);
+    one.is_file() && file(one) == file(other) && offset(one) == offset(other)
+}
+
 #[cfg(test)]
 mod tests {
     use infrared_processes::maps::MappingRef;
@@ -149,6 +188,19 @@ mod tests {
             }
             assert_eq!(ranges(&set), expected, "{inserted:x?}");
         }
+    }
+
+    #[test]
+    fn what_held_other_code_is_told_and_the_same_code_keeps_its_image() {
+        let known = ImageRef::Known { image: ImageId(20), bias: Some(0x1000) };
+        let mut set = MappingSet::default();
+        assert!(set.insert(mapping(0x1000, 0x5000, 0)).is_empty());
+        set.iter_mut().for_each(|code| code.image = known);
+        assert!(set.insert(mapping(0x2000, 0x6000, 0x1000)).is_empty(), "it grows");
+        assert_eq!(set.find(0x5800).map(|code| code.image), Some(known));
+        assert_eq!(set.insert(mapping(0x4000, 0x7000, 0)), [(0x4000, 0x6000, known)]);
+        assert_eq!(set.find(0x4000).map(|code| code.image), Some(ImageRef::Unresolved));
+        assert!(set.insert(mapping(0x7000, 0x8000, 0)).is_empty(), "it only touches");
     }
 
     #[test]

@@ -1,12 +1,11 @@
-//! Who runs, and what code each process has mapped, told by perf's side band and read from `/proc` where that began
-//! before us.
+//! Who runs, and what code each process has mapped, told by perf's side band, and by what is read of `/proc` where that
+//! began before us. Pure.
 
-mod attach;
 mod mappings;
 mod process;
+mod space;
 mod table;
 
-pub(crate) use attach::{complete, resolve};
-pub(crate) use mappings::{ImageRef, MappingSet};
-pub(crate) use process::{Generation, ProcessIdentity, WatchedProcess};
-pub(crate) use table::ProcessTable;
+pub(crate) use mappings::{ImageRef, MappedCode, MappingSet};
+pub(crate) use space::{Asked, Origin, ProcessIdentity, Space, SpaceId};
+pub(crate) use table::{ProcessTable, Sighting};

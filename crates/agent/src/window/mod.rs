@@ -1,7 +1,9 @@
 //! Samples of one window, and the stacks and images that they refer to.
 
 mod accumulate;
+mod closed;
 mod snapshot;
 
-pub(crate) use accumulate::{ClosedWindow, ProcessRef, SampleKey, Window};
+pub(crate) use accumulate::{ProcessRef, SampleKey, Samples, Seen, Window};
+pub(crate) use closed::{ClosedWindow, Span};
 pub(crate) use snapshot::ImageSnapshot;

@@ -9,7 +9,7 @@ use serde::Serialize;
 #[derive(Debug, Serialize)]
 pub(super) struct Counters {
     samples_taken: u64,
-    samples_lost: BTreeMap<String, u64>,
+    pub(super) samples_lost: BTreeMap<String, u64>,
     samples_filtered: u64,
     samples_delivered: u64,
     /// User frames unwound in the kernel.
@@ -28,7 +28,8 @@ pub(super) struct Counters {
     mapping_bytes: u64,
     images: u64,
     processes: u64,
-    lost_process_events: u64,
+    /// What the agent had to give up, by kind; nothing that did not happen.
+    losses: BTreeMap<&'static str, u64>,
     damaged_records: u64,
     /// Samples by why their user stack ended, `complete` left out.
     truncated: BTreeMap<String, u64>,
@@ -72,7 +73,7 @@ impl Counters {
             mapping_bytes: stats.mapping_bytes as u64,
             images: stats.images as u64,
             processes: stats.processes as u64,
-            lost_process_events: stats.lost_process_events,
+            losses: stats.losses.iter().map(|(loss, count)| (loss.name(), count)).collect(),
             damaged_records: stats.damaged_records,
             truncated: stats
                 .stacks

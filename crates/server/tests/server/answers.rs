@@ -7,7 +7,7 @@ use infrared_profile::tree::encode;
 use infrared_server::{BindError, Server};
 use infrared_store::{EmbeddedStore, Options};
 
-use crate::support::{config, exchange, shop, start};
+use crate::support::{Unwell, config, exchange, shop, start, start_beside};
 
 fn near(value: &serde_json::Value, expected: f64) -> bool {
     value.as_f64().is_some_and(|v| (v - expected).abs() < 1e-3)
@@ -236,6 +236,19 @@ fn a_foreign_host_name_is_refused() {
     }
     let answer = exchange(server.raw(), b"GET /healthz HTTP/1.0\r\n\r\n");
     assert!(answer.contains(" 421"), "without a name: {answer}");
+}
+
+#[test]
+fn the_health_is_that_of_the_agent_beside_it() {
+    assert_eq!(start().get("/healthz").text(), "ok\n");
+    let server = start_beside(config(), Arc::new(Unwell));
+    let request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let answer = exchange(server.raw(), request);
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(
+        answer.ends_with("the thread ir-driver has been busy with one thing for 12 s\n"),
+        "{answer}"
+    );
 }
 
 #[test]

@@ -52,6 +52,10 @@ impl Document {
                     let fitting = rule.as_array().expect("oneOf").iter().find(null);
                     self.check(fitting.expect("an alternative"), value, at);
                 }
+                "enum" => {
+                    let values = rule.as_array().expect("values");
+                    assert!(values.contains(value), "{at}: {value} is none of {values:?}");
+                }
                 "description" | "format" => {}
                 other => panic!("{at}: the keyword {other} is not checked"),
             }

@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use infrared_profile::{Builder, FrameKind, Location, Profile, Series, ValueType, labels};
 use infrared_server::{
-    AgentStatus, Ingest, LocalAddrs, MetricsSource, Server, ServerConfig, StatusSource,
+    AgentLoss, AgentStatus, AgentThread, Ingest, LocalAddrs, MetricsSource, Server, ServerConfig,
+    StatusSource,
 };
 use infrared_store::{EmbeddedStore, Options, ProfileStore};
 use tokio::sync::oneshot;
@@ -27,7 +28,33 @@ struct Agent;
 
 impl StatusSource for Agent {
     fn agent(&self) -> AgentStatus {
-        AgentStatus { hz: 100, event: "cpu-clock".into(), warnings: vec!["no PMU".into()] }
+        let loss = AgentLoss { name: "refused_images".into(), count: 3, help: "files".into() };
+        let thread =
+            AgentThread { name: "ir-driver".into(), state: "running".into(), caught_panics: 0 };
+        AgentStatus {
+            hz: 100,
+            event: "cpu-clock".into(),
+            warnings: vec!["no PMU".into()],
+            losses: vec![loss],
+            threads: vec![thread],
+        }
+    }
+
+    fn complaints(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// An agent that is not well.
+pub(crate) struct Unwell;
+
+impl StatusSource for Unwell {
+    fn agent(&self) -> AgentStatus {
+        AgentStatus::default()
+    }
+
+    fn complaints(&self) -> Vec<String> {
+        vec!["the thread ir-driver has been busy with one thing for 12 s".into()]
     }
 }
 
@@ -53,12 +80,16 @@ pub(crate) fn start() -> Running {
 }
 
 pub(crate) fn start_with(config: ServerConfig) -> Running {
+    start_beside(config, Arc::new(Agent))
+}
+
+pub(crate) fn start_beside(config: ServerConfig, agent: Arc<dyn StatusSource>) -> Running {
     let dir = tempfile::tempdir().expect("a temporary directory");
     let options = Options { background: false, ..Options::default() };
     let store: Arc<dyn ProfileStore> =
         Arc::new(EmbeddedStore::open(dir.path(), options).expect("a store"));
     let bound = Server::bind(config, Arc::clone(&store)).expect("ports");
-    let bound = bound.with_status(Arc::new(Agent)).with_metrics(Arc::new(Agent));
+    let bound = bound.with_status(agent).with_metrics(Arc::new(Agent));
     let (addrs, ingest) = (bound.local_addrs(), bound.ingest());
     let (stop, stopped) = oneshot::channel::<()>();
     let thread = std::thread::Builder::new().name("server".into()).spawn(move || {

@@ -1,0 +1,71 @@
+//! What was lost, one list: everything that the agent had to give up, leave out or refuse, each under a name of its own.
+//! What the kernel side loses has a list of its own (`bpf/abi/include/stats.h`).
+
+use std::collections::BTreeMap;
+
+macro_rules! losses {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $help:literal;)*) => {
+        /// A kind of loss.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Loss {
+            $(#[doc = $help] $name,)*
+        }
+
+        impl Loss {
+            /// All kinds.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// As metrics and counters have it: lower case, words joined by `_`.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// What it means, as people read it.
+            pub fn help(self) -> &'static str {
+                match self { $(Self::$name => $help,)* }
+            }
+        }
+    };
+}
+
+losses! {
+    ProcessEvents = "process_events", "process events that perf lost: all processes were read again";
+    UnpublishedProcess = "unpublished_processes", "times that the mappings of a process could not be given to the kernel side";
+    EvictedProcess = "evicted_processes", "processes whose mappings the kernel side had to forget for those of others";
+    CutMappings = "cut_mappings", "executable mappings beyond what one process may have";
+    RefusedImage = "refused_images", "files that were not looked at, as there are too many";
+    UnloadedTable = "unloaded_tables", "unwind tables that could not be loaded";
+    Unasked = "unasked_processes", "times that a process could not be read, as too many wait for it";
+    Unanswered = "unanswered_processes", "processes that held up whoever read them, and went without";
+    RefusedUser = "refused_reads", "processes that were not read, as others of their user hold up readers";
+    StaleStack = "stale_stacks", "stacks that are not shown, as code was replaced by other code just before";
+    ForgottenSpace = "forgotten_address_spaces", "address spaces that were forgotten early, of processes that exec without end";
+}
+
+/// Counts of losses since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Losses(BTreeMap<Loss, u64>);
+
+impl Losses {
+    pub(crate) fn add(&mut self, loss: Loss, count: u64) {
+        if count > 0 {
+            *self.0.entry(loss).or_default() += count;
+        }
+    }
+
+    /// For what counts itself: the whole count.
+    pub(crate) fn set(&mut self, loss: Loss, count: u64) {
+        if count > 0 {
+            self.0.insert(loss, count);
+        }
+    }
+
+    pub fn get(&self, loss: Loss) -> u64 {
+        self.0.get(&loss).copied().unwrap_or(0)
+    }
+
+    /// Those that happened.
+    pub fn iter(&self) -> impl Iterator<Item = (Loss, u64)> + '_ {
+        self.0.iter().map(|(loss, count)| (*loss, *count))
+    }
+}

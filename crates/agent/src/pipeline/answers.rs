@@ -1,0 +1,200 @@
+//! Takes in what was read of processes, if it still holds.
+
+use std::sync::Arc;
+
+use infrared_bpf::abi::ir_go_offsets;
+use infrared_processes::maps::{Mapping, MappingKind};
+
+use super::{Pipeline, deferred_queue::News};
+use crate::{
+    images::{ImageRegistry, ImageState},
+    reader::{Answer, FoundFile, FoundIdentity, FoundProcess, Reply},
+    watch::{Asked, ImageRef, MappedCode, MappingSet, Origin, Space, SpaceId},
+};
+impl Pipeline {
+    /// Answers whose events are all there are looked at; the others wait.
+    pub(super) fn take_replies(
+        &mut self,
+        replies: Vec<Reply>,
+        horizon_ns: u64,
+        now_ns: u64,
+    ) -> News {
+        let mut answers = std::mem::take(&mut self.early_answers);
+        for reply in replies {
+            match reply {
+                Reply::Process(answer) => {
+                    self.questions = self.questions.saturating_sub(1);
+                    answers.push(*answer);
+                }
+                Reply::Alive { asked, alive } => self.forget_ended(now_ns, &asked, alive),
+            }
+        }
+        let mut news = News::None;
+        for answer in answers {
+            if answer.read_ns > horizon_ns {
+                self.early_answers.push(answer);
+            } else {
+                news = News::Some;
+                self.take_answer(answer, now_ns);
+            }
+        }
+        news
+    }
+
+    fn take_answer(&mut self, answer: Answer, now_ns: u64) {
+        let Answer { ask, read_ns, process: found, files } = answer;
+        let Some(process) = self.table.of_space(ask.pid, ask.space) else { return };
+        // What was read is of another address space if there was an exec meanwhile.
+        let is_it = process.space_at(read_ns).id == ask.space
+            && process.exited_ns.is_none_or(|exited_ns| exited_ns > read_ns);
+        let Some(space) = process.space_mut(ask.space) else { return };
+        let told = std::mem::take(&mut space.told_since_asked);
+        space.asked = Asked::Nothing;
+        match found {
+            Some(found) if ask.is_current && is_it => {
+                take_process(space, found, told, read_ns);
+            }
+            _ if ask.is_current => space.asked = Asked::Gone,
+            _ => {}
+        }
+        if is_it || !ask.is_current {
+            take_files(space, files, &mut self.images);
+        }
+        let (pid, id, is_gone) = (ask.pid, space.id, space.asked == Asked::Gone);
+        if is_gone {
+            self.inherit(pid, id, now_ns);
+        }
+        self.resolve(pid, id);
+    }
+
+    /// Whether something is being read that tells what code an address space has.
+    pub(super) fn awaits_code(&self, pid: u32, id: SpaceId) -> bool {
+        let waits = |space: &Space| !space.is_complete && matches!(space.asked, Asked::Waits(_));
+        let Some(process) = self.table.with_space(pid, id) else { return false };
+        let Some(space) = process.space(id).filter(|space| !space.is_complete) else {
+            return false;
+        };
+        let origin = match space.origin {
+            Origin::ForkOf(origin) => self.table.space(process.parent, origin),
+            _ => None,
+        };
+        waits(space) || origin.is_some_and(waits)
+    }
+
+    /// What can be known of an address space that was gone before it could be read: a child that did not exec has what its
+    /// parent had.
+    pub(super) fn inherit(&mut self, pid: u32, id: SpaceId, now_ns: u64) {
+        let Some(process) = self.table.with_space(pid, id) else { return };
+        let (parent, is_readable) = (process.parent, process.is_readable(id));
+        let Some(Space { origin: Origin::ForkOf(origin), is_complete: false, .. }) =
+            process.space(id)
+        else {
+            return;
+        };
+        let origin = *origin;
+        if is_readable {
+            return;
+        }
+        if self.table.space(parent, origin).is_some_and(|space| !space.is_complete) {
+            self.ask_for(parent, origin, true, now_ns);
+        }
+        let Some(origin) = self.table.space(parent, origin).filter(|space| space.is_complete)
+        else {
+            return;
+        };
+        let (mappings, start_stack) = (Arc::clone(&origin.mappings), origin.start_stack);
+        if let Some(process) = self.table.of_space(pid, id)
+            && let Some(space) = process.space_mut(id)
+        {
+            space.mappings = mappings;
+            space.start_stack = start_stack;
+            space.is_complete = true;
+            space.changed();
+        }
+    }
+
+    /// Follows the images of an address space as far as they are known by now. Returns whether anything changed.
+    pub(super) fn resolve(&mut self, pid: u32, id: SpaceId) -> bool {
+        let Some(process) = self.table.of_space(pid, id) else { return false };
+        let Some(space) = process.space_mut(id) else { return false };
+        if !space.is_unresolved {
+            return false;
+        }
+        let images = &mut self.images;
+        let known: Vec<ImageRef> = space.mappings.iter().map(|code| follow(code, images)).collect();
+        let is_changed =
+            space.mappings.iter().zip(&known).any(|(code, image)| code.image != *image);
+        if is_changed {
+            let set = Arc::make_mut(&mut space.mappings);
+            set.iter_mut().zip(&known).for_each(|(code, image)| code.image = *image);
+            space.changed();
+            space.go = known.iter().find_map(|image| go_of(*image, images)).unwrap_or_default();
+        }
+        let is_open = |image: &ImageRef| {
+            matches!(image, ImageRef::Unresolved | ImageRef::Known { bias: None, .. })
+        };
+        space.is_unresolved = known.iter().any(is_open);
+        is_changed
+    }
+}
+
+fn go_of(image: ImageRef, images: &ImageRegistry) -> Option<ir_go_offsets> {
+    match image {
+        ImageRef::Known { image, .. } => images.get(image)?.go.as_ref()?.offsets,
+        _ => None,
+    }
+}
+
+/// `told`: mappings that came to be since the question, with their times.
+fn take_process(space: &mut Space, found: FoundProcess, told: Vec<(u64, Mapping)>, read_ns: u64) {
+    space.start_stack = found.start_stack;
+    if let Some(mappings) = found.mappings {
+        let mut set = MappingSet::default();
+        let later = told.into_iter().filter(|(time_ns, _)| *time_ns > read_ns);
+        for mapping in mappings.into_iter().chain(later.map(|(_, mapping)| mapping)) {
+            set.insert(mapping);
+        }
+        space.mappings = Arc::new(set);
+        space.is_complete = true;
+    }
+    if let Some(FoundIdentity { labels, is_heritable }) = found.identity {
+        space.identity = Some(Arc::new(labels));
+        space.is_heritable = is_heritable;
+    }
+    space.changed();
+}
+
+/// Gives mappings the images of the files that were opened for them.
+fn take_files(space: &mut Space, files: Vec<FoundFile>, images: &mut ImageRegistry) {
+    if files.is_empty() {
+        return;
+    }
+    let set = Arc::make_mut(&mut space.mappings);
+    for FoundFile { mapping, file } in files {
+        let path = String::from_utf8_lossy(&mapping.name).into_owned();
+        let image = file.and_then(|opened| images.of_file(opened.file, &path, &opened.root));
+        let image =
+            image.map_or(ImageRef::Unreadable, |image| ImageRef::Known { image, bias: None });
+        set.resolve(&mapping, image);
+    }
+    space.changed();
+}
+
+/// What is known of the image behind a mapping by now: its bias as soon as its headers are read, and the image that stands
+/// for all with the same contents.
+fn follow(code: &MappedCode, images: &mut ImageRegistry) -> ImageRef {
+    if code.image == ImageRef::Unresolved && code.mapping.kind == MappingKind::Vdso {
+        return images.vdso();
+    }
+    let ImageRef::Known { image, bias: None } = code.image else { return code.image };
+    let canonical = images.canonical(image);
+    let Some(found) = images.get(canonical) else { return ImageRef::Unreadable };
+    match found.state {
+        ImageState::Pending => ImageRef::Known { image: canonical, bias: None },
+        ImageState::Unreadable if found.segments.0.is_empty() => ImageRef::Unreadable,
+        _ => match found.segments.svma_bias(&code.mapping) {
+            Some(bias) => ImageRef::Known { image: canonical, bias: Some(bias) },
+            None => ImageRef::Unreadable,
+        },
+    }
+}

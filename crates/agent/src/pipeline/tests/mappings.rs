@@ -1,0 +1,117 @@
+//! What the kernel side is told of mappings, and what of it is believed afterwards.
+
+use infrared_bpf::{
+    Record, UserStack,
+    abi::{
+        IR_IMAGE_NONE, IR_PROCESS_SETTLED, IR_STOP_COMPLETE, IR_STOP_MAPPINGS_CHANGED,
+        IR_STOP_NO_MAPPING, ir_frame, ir_sample,
+    },
+};
+
+use super::world::World;
+
+fn shop() -> World {
+    let mut world = World::new();
+    world.exec(10, 5, "/bin/server").sample(20, 5, 1).turn(30);
+    world.answer(5, 25, Some("shop")).turn(40);
+    world
+}
+
+#[test]
+fn a_mapping_is_told_of_when_the_process_runs_on() {
+    let mut world = shop();
+    assert_eq!(world.published.len(), 1);
+    world.map(50, 5, 0x4000, "/lib/late.so").turn(60);
+    assert_eq!(world.published.last().unwrap().1.mappings.len(), 2);
+    world.turn(70);
+    assert_eq!(world.published.len(), 2, "nothing is told twice");
+}
+
+#[test]
+fn a_mapping_that_came_while_the_process_was_read_is_kept() {
+    let mut world = World::new();
+    world.sample(20, 5, 1).turn(30);
+    world.map(35, 5, 0x4000, "/lib/late.so").turn(40);
+    world.map(26, 5, 0x6000, "/lib/seen.so");
+    world.answer(5, 33, Some("shop")).turn(50);
+    let mappings = &world.pipeline.table.get(5).unwrap().current().mappings;
+    assert!(mappings.find(0x1000).is_some(), "it was read");
+    assert!(mappings.find(0x4000).is_some(), "it came after");
+    assert!(mappings.find(0x6000).is_none(), "it was there when it was read, or gone");
+}
+
+#[test]
+fn a_root_that_leads_nowhere_is_asked_about_once() {
+    let mut world = shop();
+    world.tables.stop_reason = IR_STOP_NO_MAPPING;
+    world.deferred(50, 5, 0).turn(60).turn(61);
+    let state = world.published.last().unwrap().1.state;
+    assert_ne!(state & IR_PROCESS_SETTLED, 0, "the kernel side need not ask again");
+    world.map(70, 5, 0x4000, "/lib/late.so").turn(80);
+    let state = world.published.last().unwrap().1.state;
+    assert_eq!(state & IR_PROCESS_SETTLED, 0, "its mappings have changed");
+}
+
+fn sample_with_stack(world: &mut World, time_ns: u64, hash: u64, address: u64) {
+    let frame = ir_frame { address, image: IR_IMAGE_NONE, flags: 0, reserved: 0 };
+    let frames = vec![frame];
+    let (stop_reason, pid) = (IR_STOP_COMPLETE, 5);
+    world.take(Record::UserStack(UserStack { hash, stop_reason, pid, frames }));
+    let sample = ir_sample {
+        pid,
+        tid: 5,
+        time_ns,
+        start_time_ns: 1,
+        user_stack: hash,
+        ..ir_sample::default()
+    };
+    world.take(Record::Sample(sample));
+}
+
+#[test]
+fn a_stack_through_code_that_was_replaced_is_not_believed_until_the_kernel_side_knows() {
+    let mut world = shop();
+    world.map(42, 5, 0x4000, "//anon").turn(45);
+    world.map(50, 5, 0x4000, "/lib/other.so");
+    // Before; after, and not told yet; the same elsewhere.
+    sample_with_stack(&mut world, 48, 100, 0x4010);
+    sample_with_stack(&mut world, 55, 101, 0x4020);
+    sample_with_stack(&mut world, 56, 102, 0x1010);
+    world.turn(60);
+    sample_with_stack(&mut world, 70, 103, 0x4030);
+    world.turn(80).finish(90);
+    let window = world.windows.last().unwrap();
+    let ends: Vec<_> = [48, 55, 56, 70]
+        .iter()
+        .map(|time| {
+            let key = window.all_samples().find(|(_, times)| times.contains(time)).unwrap().0;
+            window.user_stack(key.user_stack).unwrap().stop_reason
+        })
+        .collect();
+    let (whole, stale) = (IR_STOP_COMPLETE, IR_STOP_MAPPINGS_CHANGED);
+    assert_eq!(ends, [whole, stale, whole, whole]);
+}
+
+#[test]
+fn without_room_those_that_were_sampled_longest_ago_give_way_and_come_back() {
+    let mut world = World::new();
+    for pid in 5..8 {
+        world.exec(10, pid, "/bin/server").sample(u64::from(pid) * 10, pid, 1);
+    }
+    world.turn(100);
+    for pid in 5..8 {
+        world.answer(pid, 105, Some("shop"));
+    }
+    world.turn(110);
+    assert_eq!(world.published.len(), 3);
+    world.exec(120, 9, "/bin/new").sample(125, 9, 1).turn(130);
+    world.is_full = true;
+    world.answer(9, 135, Some("new")).turn(140);
+    assert_eq!(world.forgotten_mappings, [5, 6, 7], "oldest first");
+    world.is_full = false;
+    world.turn(150);
+    assert_eq!(world.published.last().unwrap().0, 9, "it is tried again");
+    assert_eq!(world.published.len(), 4, "the others wait for their next sample");
+    world.deferred(160, 6, 0).turn(170);
+    assert_eq!(world.published.last().unwrap().0, 6);
+}

@@ -1,0 +1,7 @@
+//! Recorded inputs, replayed: what happens to processes between two samples, in every order that matters.
+
+mod identities;
+mod losses;
+mod mappings;
+mod waiting;
+mod world;

@@ -1,0 +1,68 @@
+//! Samples and windows that wait.
+
+use infrared_bpf::abi::{IR_STOP_COMPLETE, IR_STOP_NO_TABLE};
+
+use super::world::World;
+
+const SECOND: u64 = 1_000_000_000;
+
+#[test]
+fn a_sample_is_looked_at_once_the_events_before_it_are_there() {
+    let mut world = World::new();
+    world.sample(50, 5, 1).turn(40);
+    assert!(world.asks.is_empty(), "its process may do anything until 50");
+    world.exec(45, 5, "/bin/server").turn(60);
+    assert_eq!(world.asks.len(), 1);
+}
+
+#[test]
+fn a_sample_that_waits_keeps_its_time_and_its_kernel_stack_for_as_long() {
+    let mut world = World::new();
+    world.kernel_stack(77).deferred(5 * SECOND, 5, 77).turn(5 * SECOND + 1);
+    // Its window closes while its process is being read.
+    world.turn(11 * SECOND);
+    assert_eq!((world.windows.len(), world.tables.walks), (1, 0));
+    world.turn(14 * SECOND).finish(15 * SECOND);
+    assert_eq!(world.tables.walks, 1, "it has waited for as long as samples may");
+    let window = world.windows.last().unwrap();
+    let (span, samples) = &window.late[0];
+    assert!(span.contains(5 * SECOND), "{span:?}");
+    let (key, times) = samples.iter().next().unwrap();
+    assert_eq!((times.as_slice(), key.kernel_stack), (&[5 * SECOND][..], 77));
+    assert!(window.kernel_stack(77).is_some());
+}
+
+#[test]
+fn a_deferred_sample_waits_for_its_process_and_is_unwound_once() {
+    let mut world = World::new();
+    world.sample(5, 5, 1).deferred(10, 5, 0).turn(20).turn(30);
+    assert_eq!(world.tables.walks, 0, "its process is being read");
+    world.answer(5, 35, Some("shop")).turn(40).turn(50);
+    assert_eq!(world.tables.walks, 1);
+    world.finish(60);
+    assert_eq!(world.times_of("shop"), [5, 10]);
+}
+
+#[test]
+fn a_deferred_sample_is_counted_even_if_nothing_ever_comes() {
+    let mut world = World::new();
+    world.tables.stop_reason = IR_STOP_NO_TABLE;
+    world.exec(5, 5, "/bin/server").deferred(10, 5, 0).turn(20).finish(30);
+    assert_eq!(world.times_of("server"), [10]);
+    let window = world.windows.last().unwrap();
+    let (key, _) = window.all_samples().next().unwrap();
+    assert_ne!(window.user_stack(key.user_stack).unwrap().stop_reason, IR_STOP_COMPLETE);
+}
+
+#[test]
+fn a_window_waits_a_moment_for_the_names_of_its_processes_and_not_longer() {
+    let mut world = World::new();
+    world.exec(5, 5, "/bin/server").sample(9 * SECOND, 5, 1).turn(9 * SECOND + 1);
+    world.turn(10 * SECOND + 1);
+    assert!(world.windows.is_empty(), "who it is is being read");
+    world.answer(5, 10 * SECOND + 2, Some("shop")).turn(10 * SECOND + 3);
+    assert_eq!(world.times_of("shop"), [9 * SECOND]);
+    world.fork(11 * SECOND, 5, 6).sample(12 * SECOND, 6, 2).turn(13 * SECOND);
+    world.turn(20 * SECOND + 4).turn(21 * SECOND);
+    assert_eq!(world.windows.len(), 2, "nobody answers");
+}

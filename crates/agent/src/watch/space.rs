@@ -1,0 +1,210 @@
+//! An address space: what one process executes from one exec to the next.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use infrared_bpf::abi::{IR_IMAGE_FIRST, ir_frame, ir_go_offsets};
+use infrared_processes::maps::Mapping;
+
+use super::mappings::{ImageRef, MappingSet};
+
+/// Who a process is, as labels of its series (all but the thread's).
+pub(crate) type ProcessIdentity = BTreeMap<String, String>;
+
+/// Names an address space for as long as the agent runs; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct SpaceId(pub(crate) u64);
+
+impl SpaceId {
+    /// What stands for the address spaces of a process that are not remembered.
+    pub(crate) fn forgotten(pid: u32) -> Self {
+        Self(u64::MAX - u64::from(pid))
+    }
+}
+
+/// How an address space came to be, and so what is known of it without reading anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// It was there before us.
+    BeforeUs,
+    /// An exec: empty at first, and events tell what is mapped.
+    Exec,
+    /// A copy of this one.
+    ForkOf(SpaceId),
+    /// Events were lost: it may be the one before or another.
+    AfterLoss,
+    /// Stands for several that a process left one after the other, too many to be remembered.
+    Forgotten,
+}
+
+/// What the reader of `/proc` was asked of an address space, and what came of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Asked {
+    #[default]
+    Nothing,
+    /// An answer is due; asked at this time.
+    Waits(u64),
+    /// The process is gone: there will be no better answer.
+    Gone,
+}
+
+/// A range that got another mapping at a time; before, other code was there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Replaced {
+    pub(crate) time_ns: u64,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    /// What was there; unresolved: this or that.
+    pub(crate) was: ImageRef,
+}
+
+impl Replaced {
+    /// Whether a frame that the kernel side saw is of what was there.
+    pub(crate) fn held(&self, frame: &ir_frame) -> bool {
+        let is_in = |address: u64| (self.start..self.end).contains(&address);
+        match self.was {
+            ImageRef::Known { image, bias: Some(bias) } => {
+                frame.image == image.0 && is_in(frame.address.wrapping_add(bias))
+            }
+            ImageRef::Unresolved => frame.image >= IR_IMAGE_FIRST || is_in(frame.address),
+            _ => frame.image < IR_IMAGE_FIRST && is_in(frame.address),
+        }
+    }
+}
+
+/// Ranges that are remembered as replaced at most; more count as one range that spans all.
+const MAX_REPLACED: usize = 32;
+
+/// What the kernel side knows of an address space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// When it was last told, `CLOCK_MONOTONIC`; 0: never.
+    pub(crate) at_ns: u64,
+    /// What it was told is out of date.
+    pub(crate) is_dirty: bool,
+    /// It had to forget this one for others, and is told again once it is sampled.
+    pub(crate) is_evicted: bool,
+    /// A return address outside all mappings is one: nothing better will be known until they change.
+    pub(crate) is_settled: bool,
+}
+
+impl Told {
+    const NEVER: Self = Self { at_ns: 0, is_dirty: true, is_evicted: false, is_settled: false };
+}
+
+/// An address space.
+#[derive(Clone, Debug)]
+pub(crate) struct Space {
+    pub(crate) id: SpaceId,
+    pub(crate) origin: Origin,
+    /// `CLOCK_MONOTONIC` time of the exec, fork or loss; 0 where it was before us.
+    pub(crate) since_ns: u64,
+    pub(crate) mappings: Arc<MappingSet>,
+    /// Raised when a mapping takes the place of another: an address then means something else than before.
+    pub(crate) era: u32,
+    /// The mappings are known from the start on, by events or from `/proc`.
+    pub(crate) is_complete: bool,
+    /// `mm->start_stack`; 0 where it is not known. Another exec has another.
+    pub(crate) start_stack: u64,
+    pub(crate) asked: Asked,
+    /// Mappings that events told since the reader was asked: they are newer than its answer.
+    pub(crate) told_since_asked: Vec<(u64, Mapping)>,
+    /// Whom its samples belong to, and whether that name comes from what children inherit: environment, cgroup.
+    pub(crate) identity: Option<Arc<ProcessIdentity>>,
+    pub(crate) is_heritable: bool,
+    /// What its environment at exec declares.
+    pub(crate) declared_service: Option<Box<str>>,
+    pub(crate) go: ir_go_offsets,
+    /// Path of the executable, as far as events told it.
+    pub(crate) executable: Option<Box<[u8]>>,
+    pub(crate) told: Told,
+    replaced: Vec<Replaced>,
+    /// Some mapping's image, or its place in it, may be found yet.
+    pub(crate) is_unresolved: bool,
+}
+
+impl Space {
+    pub(crate) fn begin(id: SpaceId, origin: Origin, since_ns: u64) -> Self {
+        Self {
+            id,
+            origin,
+            since_ns,
+            mappings: Arc::default(),
+            era: 0,
+            is_complete: origin == Origin::Exec,
+            start_stack: 0,
+            asked: if origin == Origin::Forgotten { Asked::Gone } else { Asked::Nothing },
+            told_since_asked: Vec::new(),
+            identity: None,
+            is_heritable: false,
+            declared_service: None,
+            go: ir_go_offsets::default(),
+            executable: None,
+            told: Told::NEVER,
+            replaced: Vec::new(),
+            is_unresolved: true,
+        }
+    }
+
+    /// The copy that a forked child has. The child is another process: its pid, and perhaps its cgroup, differ.
+    pub(crate) fn fork(&self, id: SpaceId, time_ns: u64) -> Self {
+        Self {
+            id,
+            origin: Origin::ForkOf(self.id),
+            since_ns: time_ns,
+            asked: Asked::Nothing,
+            told_since_asked: Vec::new(),
+            identity: None,
+            told: Told::NEVER,
+            replaced: Vec::new(),
+            ..self.clone()
+        }
+    }
+
+    /// Takes in a mapping that came to be at a time.
+    pub(crate) fn map(&mut self, time_ns: u64, mapping: Mapping) {
+        if matches!(self.asked, Asked::Waits(_)) {
+            self.told_since_asked.push((time_ns, mapping.clone()));
+        }
+        let covered = Arc::make_mut(&mut self.mappings).insert(mapping);
+        for (start, end, was) in covered {
+            self.replace(Replaced { time_ns, start, end, was });
+        }
+        self.changed();
+    }
+
+    /// Its mappings are others now, as far as the kernel side is concerned.
+    pub(crate) fn changed(&mut self) {
+        self.told.is_dirty = true;
+        self.told.is_settled = false;
+        self.is_unresolved = true;
+    }
+
+    fn replace(&mut self, replaced: Replaced) {
+        self.era += 1;
+        if self.replaced.len() == MAX_REPLACED {
+            let all = self.replaced.drain(..).reduce(|one, other| Replaced {
+                time_ns: one.time_ns.min(other.time_ns),
+                start: one.start.min(other.start),
+                end: one.end.max(other.end),
+                was: ImageRef::Unresolved,
+            });
+            self.replaced.extend(all);
+        }
+        self.replaced.push(replaced);
+    }
+
+    /// The kernel side has been told: what was replaced before is what it knows from then on.
+    pub(crate) fn published(&mut self, at_ns: u64) {
+        // A sample that was taken before may still be on its way.
+        self.replaced.retain(|replaced| replaced.time_ns >= self.told.at_ns);
+        self.told.at_ns = at_ns;
+    }
+
+    /// The ranges of which the kernel side believed at a time what was no longer so.
+    pub(crate) fn stale_at(&self, time_ns: u64) -> impl Iterator<Item = &Replaced> {
+        let told_ns = self.told.at_ns;
+        self.replaced
+            .iter()
+            .filter(move |r| r.time_ns <= time_ns && (told_ns < r.time_ns || time_ns < told_ns))
+    }
+}
