@@ -38,6 +38,8 @@ pub(crate) struct PerfRing {
 unsafe impl Send for PerfRing {}
 
 const PAGE: usize = 4096;
+/// Bytes of the largest record that we ask for: a mapping, with a path of `PATH_MAX` (include/uapi/linux/limits.h).
+const LARGEST_RECORD: u64 = 4096 + 256;
 
 impl PerfRing {
     /// Maps the ring of `fd`; `pages` is a power of two.
@@ -56,8 +58,9 @@ impl PerfRing {
         self.fd.as_fd()
     }
 
-    /// Hands every waiting record (header included) to `each`, and gives their room back.
-    pub(crate) fn drain(&mut self, mut each: impl FnMut(&[u8])) {
+    /// Hands every waiting record (header included) to `each`, and gives their room back. Returns whether there was hardly
+    /// any room left: the kernel may have had to leave records out.
+    pub(crate) fn drain(&mut self, mut each: impl FnMut(&[u8])) -> bool {
         let page = self.start.cast::<bindings::perf_event_mmap_page>();
         // SAFETY: the first page of the mapping is the kernel's state page; both counters are aligned u64s in it that
         // the kernel and we access atomically.
@@ -70,6 +73,7 @@ impl PerfRing {
         let end = head.load(Ordering::Acquire);
         fence(Ordering::Acquire);
         let mut position = tail.load(Ordering::Relaxed);
+        let was_full = end.saturating_sub(position) + LARGEST_RECORD > self.data_length as u64;
         let mut record = Vec::new();
         while position < end {
             record.clear();
@@ -85,6 +89,7 @@ impl PerfRing {
             position += size as u64;
         }
         tail.store(position, Ordering::Release);
+        was_full
     }
 
     fn copy(&self, position: u64, length: usize, into: &mut Vec<u8>) {

@@ -32,9 +32,10 @@ pub enum SidebandEvent {
         inode: u64,
         path: Vec<u8>,
     },
-    /// So many records were lost: what is known of processes may be out of date.
+    /// So many records were lost since a time: what is known of processes may be out of date. 0: some may have been.
     Lost {
         count: u64,
+        since_ns: u64,
     },
 }
 
@@ -69,7 +70,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<SidebandRecord> {
             exec: u32::from(misc) & perf::PERF_RECORD_MISC_COMM_EXEC != 0,
         },
         perf::PERF_RECORD_MMAP2 => decode_mmap(body)?,
-        perf::PERF_RECORD_LOST => SidebandEvent::Lost { count: read(body.get(8..)?)? },
+        perf::PERF_RECORD_LOST => SidebandEvent::Lost { count: read(body.get(8..)?)?, since_ns: 0 },
         _ => return None,
     };
     Some(SidebandRecord { time_ns, event })

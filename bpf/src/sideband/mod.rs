@@ -29,6 +29,8 @@ const SETTLING_NS: u64 = 500_000;
 #[derive(Debug)]
 pub struct Sideband {
     rings: Vec<PerfRing>,
+    /// Time of the last record of each.
+    last_ns: Vec<u64>,
     /// Records from after the horizon: another ring may still bring older ones.
     held_back: Vec<SidebandRecord>,
     horizon_ns: u64,
@@ -42,7 +44,8 @@ impl Sideband {
                 .map_err(|source| KernelError::Perf { source })?;
             rings.push(PerfRing::new(fd, RING_PAGES)?);
         }
-        Ok(Self { rings, held_back: Vec::new(), horizon_ns: 0 })
+        let last_ns = vec![0; rings.len()];
+        Ok(Self { rings, last_ns, held_back: Vec::new(), horizon_ns: 0 })
     }
 
     /// All records up to a new horizon, in order of time: a fork on one CPU comes before the exec of the child on
@@ -50,8 +53,10 @@ impl Sideband {
     pub fn drain(&mut self) -> Vec<SidebandRecord> {
         let horizon_ns = monotonic_ns().saturating_sub(SETTLING_NS);
         let mut records = std::mem::take(&mut self.held_back);
-        for ring in &mut self.rings {
-            ring.drain(|bytes| records.extend(decode::decode(bytes)));
+        for (ring, last_ns) in self.rings.iter_mut().zip(&mut self.last_ns) {
+            let mut own = Vec::new();
+            let was_full = ring.drain(|bytes| own.extend(decode::decode(bytes)));
+            records.extend(with_losses(own, was_full, last_ns, horizon_ns));
         }
         records.sort_by_key(|record| record.time_ns);
         self.held_back =
@@ -71,6 +76,27 @@ impl Sideband {
     }
 }
 
+/// The records of one ring, in which losses say since when: the last record before them. The kernel tells of a loss with the
+/// next record that fits, which may come much later: a ring that was full is a loss at once.
+fn with_losses(
+    mut records: Vec<SidebandRecord>,
+    was_full: bool,
+    last_ns: &mut u64,
+    now_ns: u64,
+) -> Vec<SidebandRecord> {
+    for record in &mut records {
+        if let SidebandEvent::Lost { since_ns, .. } = &mut record.event {
+            *since_ns = *last_ns;
+        }
+        *last_ns = record.time_ns.max(*last_ns);
+    }
+    if was_full {
+        let event = SidebandEvent::Lost { count: 0, since_ns: *last_ns };
+        records.push(SidebandRecord { time_ns: now_ns.max(*last_ns), event });
+    }
+    records
+}
+
 fn attributes() -> bindings::perf_event_attr {
     let mut attr = bindings::perf_event_attr::default();
     attr.type_ = bindings::PERF_TYPE_SOFTWARE;
@@ -87,4 +113,32 @@ fn attributes() -> bindings::perf_event_attr {
     attr.set_watermark(1);
     attr.__bindgen_anon_2.wakeup_watermark = WAKE_BYTES;
     attr
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exit(time_ns: u64) -> SidebandRecord {
+        SidebandRecord { time_ns, event: SidebandEvent::Exit { pid: 1, tid: 1 } }
+    }
+
+    fn lost(time_ns: u64, count: u64, since_ns: u64) -> SidebandRecord {
+        SidebandRecord { time_ns, event: SidebandEvent::Lost { count, since_ns } }
+    }
+
+    #[test]
+    fn a_loss_says_since_when() {
+        let mut last_ns = 5;
+        let told = with_losses(vec![lost(20, 3, 0), exit(20), exit(30)], false, &mut last_ns, 40);
+        assert_eq!(told, [lost(20, 3, 5), exit(20), exit(30)]);
+        assert_eq!(last_ns, 30);
+    }
+
+    #[test]
+    fn a_ring_that_was_full_is_a_loss_before_the_kernel_says_so() {
+        let mut last_ns = 0;
+        let told = with_losses(vec![exit(10), exit(20)], true, &mut last_ns, 40);
+        assert_eq!(told, [exit(10), exit(20), lost(40, 0, 20)]);
+    }
 }

@@ -42,7 +42,7 @@ fn describe(event: &SidebandEvent, subject: u32, child: u32) -> Option<String> {
             assert!(*length > 0);
             format!("{} maps {}", who(*pid)?, String::from_utf8_lossy(path))
         }
-        SidebandEvent::Lost { count } => panic!("{count} events lost"),
+        SidebandEvent::Lost { count, .. } => panic!("{count} events lost"),
         _ => return None,
     })
 }

@@ -149,9 +149,9 @@ impl ProcessTable {
                 let mapping = to_mapping(start, length, file_offset, device, inode, &path);
                 self.map(pid, time_ns, mapping);
             }
-            SidebandEvent::Lost { count } => {
-                self.lost_events += count;
-                self.doubt_everything(time_ns);
+            SidebandEvent::Lost { count, since_ns } => {
+                self.lost_events += count.max(1);
+                self.doubt_everything(since_ns);
             }
             SidebandEvent::Fork { .. } => {}
         }
@@ -217,6 +217,7 @@ impl ProcessTable {
                 continue;
             }
             *next += 1;
+            let since_ns = since_ns.max(process.current().since_ns);
             let space = Space::begin(SpaceId(*next), Origin::AfterLoss, since_ns);
             self.doubted.push(*pid);
             let left = process.enter(space, SpaceId::forgotten(*pid));

@@ -7,9 +7,36 @@ fn an_exec_that_was_lost_does_not_keep_the_old_service() {
     let mut world = World::new();
     world.exec(10, 5, "/bin/launcher").sample(20, 5, 1).turn(30);
     world.answer(5, 25, Some("launcher")).turn(40);
-    world.lost(50).sample(60, 5, 1).turn(70);
+    world.lost(50, 55).sample(60, 5, 1).turn(70);
     world.answer(5, 65, Some("real")).turn(80).finish(90);
     assert_eq!((world.times_of("launcher"), world.times_of("real")), (vec![20], vec![60]));
+}
+
+#[test]
+fn a_sample_from_before_a_loss_is_not_doubted_and_one_from_within_is() {
+    let mut world = World::new();
+    world.exec(10, 5, "/bin/launcher").sample(20, 5, 1).turn(30);
+    world.answer(5, 25, Some("launcher")).turn(40);
+    world.sample(45, 5, 1).sample(55, 5, 1).lost(50, 60).turn(70);
+    world.answer(5, 75, Some("real")).turn(80).finish(90);
+    assert_eq!(
+        (world.times_of("launcher"), world.times_of("real")),
+        (vec![20, 45], vec![55]),
+        "{:?}",
+        world.services()
+    );
+}
+
+#[test]
+fn an_exec_that_was_told_amid_a_loss_is_read_all_the_same() {
+    let mut world = World::new();
+    world.exec(10, 5, "/bin/launcher").sample(20, 5, 1).turn(30);
+    world.answer(5, 25, Some("launcher")).turn(40);
+    // Its mappings after that may not have been told.
+    world.exec(55, 5, "/bin/real").lost(50, 60).sample(65, 5, 1).turn(70);
+    assert!(world.asks.iter().any(|ask| ask.pid == 5 && ask.wants_mappings()), "{:?}", world.asks);
+    world.answer(5, 75, Some("real")).turn(80).finish(90);
+    assert_eq!((world.times_of("launcher"), world.times_of("real")), (vec![20], vec![65]));
 }
 
 #[test]
@@ -18,7 +45,7 @@ fn after_a_loss_a_process_goes_on_to_be_sampled_and_its_mappings_are_read_again(
     world.exec(10, 5, "/bin/server").sample(20, 5, 1).turn(30);
     world.answer(5, 25, Some("shop")).turn(40);
     world.published.clear();
-    world.lost(50).turn(60);
+    world.lost(50, 55).turn(60);
     assert!(world.forgotten.is_empty(), "it would not be sampled any more");
     assert_eq!(world.forgotten_mappings, [5], "what the kernel side knows may be out of date");
     world.deferred(70, 5, 0).turn(80);
@@ -34,7 +61,7 @@ fn a_child_that_is_gone_after_a_loss_is_not_called_as_its_parent() {
     world.exec(10, 5, "/bin/sh").sample(20, 5, 1).turn(30);
     world.answer(5, 25, Some("shell")).fork(32, 5, 6).turn(40);
     // It may have executed anything since.
-    world.lost(50).sample(60, 6, 2).exit(70, 6).turn(80).finish(90);
+    world.lost(50, 55).sample(60, 6, 2).exit(70, 6).turn(80).finish(90);
     assert_eq!(world.times_of("shell"), [20], "{:?}", world.services());
     assert_eq!(world.times_of("worker"), [60], "its thread's name is all that is known");
 }

@@ -108,8 +108,9 @@ impl World {
         self.event(time_ns, SidebandEvent::Exit { pid, tid: pid })
     }
 
-    pub(super) fn lost(&mut self, time_ns: u64) -> &mut Self {
-        self.event(time_ns, SidebandEvent::Lost { count: 7 })
+    /// Events between `since_ns` and `time_ns` were lost.
+    pub(super) fn lost(&mut self, since_ns: u64, time_ns: u64) -> &mut Self {
+        self.event(time_ns, SidebandEvent::Lost { count: 7, since_ns })
     }
 
     pub(super) fn environment(&mut self, time_ns: u64, pid: u32, entry: &str) -> &mut Self {
@@ -146,9 +147,11 @@ impl World {
         self.take(Record::KernelStack(KernelStack { hash, addresses: vec![hash] }))
     }
 
-    /// Answers the oldest question about `pid`, read at `read_ns`: by another service's name, or that it is gone.
+    /// Answers the oldest question about `pid`, one about its present first, read at `read_ns`: by another service's name, or that it is gone.
     pub(super) fn answer(&mut self, pid: u32, read_ns: u64, service: Option<&str>) -> &mut Self {
-        let at = self.asks.iter().position(|ask| ask.pid == pid);
+        let is_whole = |ask: &Ask| ask.pid == pid && (ask.identity || ask.is_current);
+        let whole = self.asks.iter().position(is_whole);
+        let at = whole.or_else(|| self.asks.iter().position(|ask| ask.pid == pid));
         let ask = self.asks.remove(at.unwrap_or_else(|| panic!("nobody asked about {pid}")));
         let process = service.map(|service| FoundProcess {
             start_stack: 0x7000,
