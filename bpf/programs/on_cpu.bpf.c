@@ -143,23 +143,39 @@ IR_INLINE bool find_process(struct ir_cpu *cpu, struct task_struct *task)
 	return learn_process(cpu, task);
 }
 
+/* Of a thread that executes another program, what its registers are of. */
+enum exec_side { OLD_PROGRAM, NO_PROGRAM, NEW_PROGRAM };
+
+IR_APART enum exec_side exec_side(const struct ir_walk *walk, struct task_struct *task)
+{
+	struct mm_struct *mm = task->mm;
+
+	/* The loader has put pc at the first instruction, and the stack where the program finds it. */
+	if (mm && walk->registers.general[IR_ARCH_SP] == mm->start_stack)
+		return NEW_PROGRAM;
+	return ir_is_past_syscall(walk->registers.pc) ? OLD_PROGRAM : NO_PROGRAM;
+}
+
 /*
  * The registers of a thread that is in the kernel. false if it has no user side: it exits, or is past the point of no
  * return of an exec, and has left its stack behind for good.
  */
 IR_APART bool enter_from_kernel(struct ir_walk *walk, struct task_struct *task)
 {
+	enum exec_side side = OLD_PROGRAM;
 	u64 top;
 
 	ir_saved_registers(task, &walk->registers);
 	walk->valid = 0xffff;
-	if (ir_is_in_syscall(task)) {
+	if (ir_executes(task))
+		side = exec_side(walk, task);
+	if (walk->registers.pc == 0 || side == NO_PROGRAM)
+		return false;
+	if (ir_is_in_syscall(task) && side == OLD_PROGRAM) {
 		walk->sample.flags |= IR_SAMPLE_IN_SYSCALL;
 		walk->return_address = 1;
 	}
-	if (walk->registers.pc == 0)
-		return false;
-	return !ir_leaves_address_space(task) || ir_read_user(&top, sizeof(top), walk->registers.general[IR_ARCH_SP]);
+	return !(task->flags & PF_EXITING) || ir_read_user(&top, sizeof(top), walk->registers.general[IR_ARCH_SP]);
 }
 
 IR_APART int walk_user_stack(struct ir_walk *walk)

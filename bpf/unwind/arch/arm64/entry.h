@@ -16,12 +16,22 @@ IR_INLINE bool ir_in_user_mode(struct bpf_perf_event_data *ctx)
 #define IR_NR_EXECVE   221
 #define IR_NR_EXECVEAT 281
 
-/* Whether the thread is in a system call after which there may be no user side any more. */
-IR_INLINE bool ir_leaves_address_space(struct task_struct *task)
+IR_INLINE bool ir_executes(struct task_struct *task)
 {
 	struct pt_regs___kernel *regs = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
 
-	return (task->flags & PF_EXITING) || regs->syscallno == IR_NR_EXECVE || regs->syscallno == IR_NR_EXECVEAT;
+	return regs->syscallno == IR_NR_EXECVE || regs->syscallno == IR_NR_EXECVEAT;
+}
+
+/* svc #0 */
+#define IR_SYSCALL 0xd4000001
+
+/* Whether the instruction before a user pc is a system call, in the address space as it is now. */
+IR_INLINE bool ir_is_past_syscall(u64 pc)
+{
+	unsigned int before = 0;
+
+	return !bpf_probe_read_user(&before, sizeof(before), (const void *)(pc - sizeof(before))) && before == IR_SYSCALL;
 }
 
 /* The registers of a thread that was interrupted in user mode. */

@@ -16,12 +16,21 @@ IR_INLINE bool ir_in_user_mode(struct bpf_perf_event_data *ctx)
 #define IR_NR_EXECVE   59
 #define IR_NR_EXECVEAT 322
 
-/* Whether the thread is in a system call after which there may be no user side any more. */
-IR_INLINE bool ir_leaves_address_space(struct task_struct *task)
+IR_INLINE bool ir_executes(struct task_struct *task)
 {
 	struct pt_regs___kernel *regs = (struct pt_regs___kernel *)bpf_task_pt_regs(task);
 
-	return (task->flags & PF_EXITING) || regs->orig_ax == IR_NR_EXECVE || regs->orig_ax == IR_NR_EXECVEAT;
+	return regs->orig_ax == IR_NR_EXECVE || regs->orig_ax == IR_NR_EXECVEAT;
+}
+
+#define IR_SYSCALL 0x050f
+
+/* Whether the instruction before a user pc is a system call, in the address space as it is now. */
+IR_INLINE bool ir_is_past_syscall(u64 pc)
+{
+	unsigned short before = 0;
+
+	return !bpf_probe_read_user(&before, sizeof(before), (const void *)(pc - sizeof(before))) && before == IR_SYSCALL;
 }
 
 /* The first registers of a thread that was interrupted in user mode: those that rules are mostly about. */

@@ -2,8 +2,10 @@
 
 use super::space::{Asked, Origin, Space, SpaceId};
 
-/// Address spaces that are remembered of one process: a program that executes itself without end is held to this many.
+/// Address spaces that are remembered of one process: a program that executes itself without end is held to this many. Those
+/// that were sampled go last, as their samples may wait.
 const MAX_SPACES: usize = 16;
+const MAX_SAMPLED_SPACES: usize = 256;
 
 /// How long after its exit a process that was sampled is remembered: its samples may wait that long to be unwound.
 pub(super) const MEMORY_NS: u64 = 25_000_000_000;
@@ -101,10 +103,20 @@ impl WatchedProcess {
             let placeholder = Space::begin(forgotten, Origin::Forgotten, self.spaces[0].since_ns);
             left.push(std::mem::replace(&mut self.spaces[0], placeholder));
         }
-        while self.spaces.len() > MAX_SPACES {
-            left.push(self.spaces.remove(1));
+        while let Some(excess) = self.excess() {
+            left.push(self.spaces.remove(excess));
         }
         left
+    }
+
+    /// The one that is too much: neither the present one nor what stands for those that are forgotten.
+    fn excess(&self) -> Option<usize> {
+        if self.spaces.len() > MAX_SAMPLED_SPACES {
+            return Some(1);
+        }
+        let left = self.spaces.get(1..self.spaces.len() - 1)?;
+        let unsampled = left.iter().position(|space| space.last_sample_ns == 0)?;
+        (self.spaces.len() > MAX_SPACES).then_some(1 + unsampled)
     }
 
     /// Forgets address spaces that were left before a time. Returns them.

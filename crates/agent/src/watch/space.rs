@@ -116,6 +116,8 @@ pub(crate) struct Space {
     pub(crate) go: ir_go_offsets,
     /// Path of the executable, as far as events told it.
     pub(crate) executable: Option<Box<[u8]>>,
+    /// `CLOCK_MONOTONIC` time of its last sample; 0: none yet.
+    pub(crate) last_sample_ns: u64,
     pub(crate) told: Told,
     replaced: Vec<Replaced>,
     /// Some mapping's image, or its place in it, may be found yet.
@@ -139,6 +141,7 @@ impl Space {
             declared_service: None,
             go: ir_go_offsets::default(),
             executable: None,
+            last_sample_ns: 0,
             told: Told::NEVER,
             replaced: Vec::new(),
             is_unresolved: true,
@@ -154,6 +157,7 @@ impl Space {
             asked: Asked::Nothing,
             told_since_asked: Vec::new(),
             identity: None,
+            last_sample_ns: 0,
             told: Told::NEVER,
             replaced: Vec::new(),
             ..self.clone()

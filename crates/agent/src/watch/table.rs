@@ -115,6 +115,7 @@ impl ProcessTable {
             life.lives_on();
         }
         life.last_sample_ns = life.last_sample_ns.max(time_ns);
+        life.space_at_mut(time_ns).last_sample_ns = time_ns;
         life
     }
 

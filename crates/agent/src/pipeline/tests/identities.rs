@@ -145,15 +145,23 @@ fn a_process_is_forgotten_some_time_after_its_end() {
 #[test]
 fn a_program_that_executes_itself_without_end_takes_no_more_memory() {
     let mut world = World::new();
+    let mut waiting = Vec::new();
     for round in 0..5_000 {
         world.exec(10 + 10 * round, 5, "/bin/loop");
         if round % 100 == 0 {
             world.sample(15 + 10 * round, 5, 1);
+            waiting.push(15 + 10 * round);
         }
         world.turn(18 + 10 * round);
         world.asks.clear();
     }
-    assert!(world.pipeline.table.get(5).unwrap().spaces().len() <= 16);
+    assert!(
+        world.pipeline.table.get(5).unwrap().spaces().len() <= 66,
+        "16, and those with samples"
+    );
     world.finish(60_000);
-    assert_eq!(world.times_of("loop").len(), 50, "no sample is lost: {:?}", world.services());
+    assert_eq!(world.times_of("loop"), waiting, "no sample is lost: {:?}", world.services());
+    let window = world.windows.last().unwrap();
+    let mapped = window.processes.iter().filter(|process| process.mappings.find(0x1000).is_some());
+    assert_eq!(mapped.count(), 50, "each has the mappings of its own program");
 }
