@@ -14,6 +14,9 @@ mod go;
 mod image;
 mod intern;
 mod pages;
+mod plan;
+mod rest;
+mod rows;
 mod rule;
 mod spans;
 mod table;
@@ -23,5 +26,6 @@ pub use error::Error;
 #[doc(hidden)]
 pub use fuzz::fuzz_build;
 pub use go::{GoInfo, GoOffsets};
+pub use plan::Plan;
 pub use rule::{MAX_RULES, Rule, RuleKind, Slot};
 pub use table::{CompactTable, PAGE_SHIFT, Page, Row, RuleId, Stats, lookup};

@@ -48,7 +48,7 @@ impl PageBuilder {
         }
         let Some(last) = self.pages.last() else { return Ok(()) };
         let end = svma.div_ceil(1 << PAGE_SHIFT) as u32;
-        for index in last.index + 1..end {
+        for index in last.index.saturating_add(1)..end {
             self.open_page(index);
             self.push_row(0, self.in_force)?;
         }

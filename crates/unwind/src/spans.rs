@@ -77,6 +77,39 @@ impl Pieces {
         }
         self.pieces = merge(taken, added);
     }
+
+    /// Adds what `others` describe and the present ones do not.
+    pub(crate) fn fill(&mut self, others: Self) {
+        if self.pieces.is_empty() {
+            self.pieces = others.pieces;
+            return;
+        }
+        let taken = std::mem::take(&mut self.pieces);
+        let mut added = Vec::with_capacity(others.pieces.len());
+        let mut taken_from = 0;
+        for piece in others.pieces {
+            while taken.get(taken_from).is_some_and(|other| other.end() <= piece.start) {
+                taken_from += 1;
+            }
+            let (source, key) = (piece.source, piece.key);
+            Cut { source, key, taken: &taken[taken_from..], added: &mut added }
+                .keep(piece.start, piece.end());
+        }
+        self.pieces = merge(taken, added);
+    }
+
+    /// Adds pieces that none of the present ones meets.
+    pub(crate) fn add(&mut self, pieces: impl Iterator<Item = Piece>) {
+        let taken = std::mem::take(&mut self.pieces);
+        self.pieces = merge(taken, pieces.collect());
+    }
+}
+
+/// Those of `pieces`, which are sorted and disjoint, that meet `range`, and both their neighbours.
+pub(crate) fn around<'p>(pieces: &'p [Piece], range: &Range<u64>) -> &'p [Piece] {
+    let first = pieces.partition_point(|piece| piece.end() <= range.start).saturating_sub(1);
+    let after = pieces.partition_point(|piece| piece.start < range.end);
+    pieces.get(first..(after + 1).min(pieces.len())).unwrap_or_default()
 }
 
 struct Cut<'a> {

@@ -4,6 +4,7 @@
 //! matter.
 
 use crate::go::GoInfo;
+use crate::intern::RuleSet;
 use crate::rule::Rule;
 
 /// log2 of a page's size in bytes.
@@ -77,6 +78,14 @@ impl CompactTable {
     pub fn rows_of(&self, page: &Page) -> &[Row] {
         let first = page.first_row as usize;
         self.rows.get(first..first + page.row_count as usize).unwrap_or_default()
+    }
+
+    /// Says of a page, should it have no row, that nothing covers it.
+    pub(crate) fn add_hole(&mut self, index: u32) {
+        if self.pages.is_empty() {
+            self.rows.push(Row { address_low: 0, rule: RuleSet::NONE });
+            self.pages.push(Page { index, first_row: 0, row_count: 1 });
+        }
     }
 }
 

@@ -63,8 +63,14 @@ impl<'d, S> CfiSection<'d, S>
 where
     S: UnwindSection<Bytes<'d>>,
 {
-    pub(crate) fn new(section: S, bases: BaseAddresses, registers: &'static Registers) -> Self {
-        let budget = section.section().len() as u64 * RUNS_PER_BYTE;
+    /// `read_bytes` of the section are at hand.
+    pub(crate) fn new(
+        section: S,
+        bases: BaseAddresses,
+        registers: &'static Registers,
+        read_bytes: usize,
+    ) -> Self {
+        let budget = read_bytes as u64 * RUNS_PER_BYTE;
         Self { section, bases, registers, cies: HashMap::new(), remembered: Vec::new(), budget }
     }
 
@@ -93,6 +99,16 @@ where
                 }
             }
         }
+    }
+
+    /// The range of the description at `offset`; `None` if it is damaged.
+    pub(crate) fn span_at(&mut self, offset: u32) -> Option<Span> {
+        let section = self.section.clone();
+        let bases = self.bases.clone();
+        let fde = section.fde_from_offset(&bases, (offset as usize).into(), |_, _, offset| {
+            self.cie(offset).map(|cie| cie.entry)
+        });
+        span_of(&fde.ok()?)
     }
 
     /// Calls `sink(svma, state, expressions, is_signal)` for each address below `end` at which a state begins, in

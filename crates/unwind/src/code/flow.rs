@@ -162,13 +162,9 @@ impl<'r, 'd> Flow<'r, 'd> {
                 at += 1;
                 continue;
             }
-            let mut decoder = decoder(range, at);
-            let instruction = decoder.decode();
-            match instruction.mnemonic() {
-                _ if range.bytes[at] == 0 => at += 1,
-                Mnemonic::INVALID => at += 1,
-                Mnemonic::Nop | Mnemonic::Int3 => at += instruction.len(),
-                _ => return Some(at),
+            match padding_at(range.bytes, at) {
+                0 => return Some(at),
+                padding => at += padding,
             }
         }
         None
@@ -328,6 +324,29 @@ impl<'r, 'd> Flow<'r, 'd> {
 
     fn frame(&self, id: FrameId) -> &Frame {
         &self.frames[usize::from(id) - 1]
+    }
+}
+
+/// The first byte from `at` on that is no padding.
+pub(super) fn skip_padding(bytes: &[u8], mut at: usize) -> Option<usize> {
+    while at < bytes.len() {
+        match padding_at(bytes, at) {
+            0 => return Some(at),
+            padding => at += padding,
+        }
+    }
+    None
+}
+
+/// How many bytes at `at` are no code, or do nothing.
+fn padding_at(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let instruction = Decoder::new(64, rest, DecoderOptions::NONE).decode();
+    match instruction.mnemonic() {
+        _ if rest.first() == Some(&0) => 1,
+        Mnemonic::INVALID => 1,
+        Mnemonic::Nop | Mnemonic::Int3 => instruction.len(),
+        _ => 0,
     }
 }
 

@@ -80,6 +80,11 @@ impl RecognizedCode {
         Self { spans, rows }
     }
 
+    /// Bytes of memory that it takes, about.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(&*self.spans) + size_of_val(&*self.rows)
+    }
+
     fn covers(&self, svma: u64) -> bool {
         let after = self.spans.partition_point(|span| span.start <= svma);
         let last = after.checked_sub(1).map(|index| self.spans[index]);
@@ -153,8 +158,21 @@ pub(crate) fn code_sections<'d, R: ReadRef<'d>>(image: &Image<'d, R>) -> Vec<Ran
     ranges
 }
 
+/// Whether nothing could be found in `hole`: it is filled with what is never run.
+pub(crate) fn is_padding<'d, R: ReadRef<'d>>(image: &Image<'d, R>, hole: &Range<u64>) -> bool {
+    const LONGEST: u64 = 4096;
+    let len = hole.end - hole.start;
+    let bytes = if len <= LONGEST { image.bytes_at(hole.start, len) } else { None };
+    bytes.is_some_and(|bytes| flow::skip_padding(bytes, 0).is_none())
+}
+
+/// Whether the image has a function whose stack ends where unwind information does not say so.
+pub(crate) fn has_hidden_root<'d, R: ReadRef<'d>>(image: &Image<'d, R>) -> bool {
+    image.machine == Machine::X86_64 && returned_to::start_context(image).is_some()
+}
+
 /// What `described` leaves out of `sections`.
-fn holes(sections: &[Range<u64>], described: &Pieces) -> Vec<Range<u64>> {
+pub(crate) fn holes(sections: &[Range<u64>], described: &Pieces) -> Vec<Range<u64>> {
     let mut holes = Vec::new();
     for section in sections {
         let mut add = |hole: Range<u64>| {

@@ -4,6 +4,7 @@
 //! line tables are not its matter.
 
 mod section;
+mod sparse;
 
 use std::ops::Range;
 
@@ -12,6 +13,7 @@ use object::read::elf::{FileHeader as _, ProgramHeader as _};
 use object::{LittleEndian, ReadRef};
 
 pub(crate) use section::Section;
+pub(crate) use sparse::{Place, Sparse};
 
 use crate::arch::Machine;
 use crate::error::Error;
@@ -102,8 +104,16 @@ impl<'d, R: ReadRef<'d>> Image<'d, R> {
 
     /// The file's bytes from `svma` to the end of its segment, but no more than the limit for a section.
     pub(crate) fn bytes_from(&self, svma: u64) -> Option<&'d [u8]> {
+        let place = self.place_from(svma)?;
+        self.file_bytes(place.file_offset, place.len as u64)
+    }
+
+    /// Where in the file `svma` is, up to the end of its segment, but no more than the limit for a section.
+    pub(crate) fn place_from(&self, svma: u64) -> Option<Place> {
         let load = self.loads.iter().find(|load| load.range.contains(&svma))?;
-        self.bytes_at(svma, (load.range.end - svma).min(self.max_section_bytes))
+        let file_offset = load.offset + (svma - load.range.start);
+        let len = (load.range.end - svma).min(self.max_section_bytes);
+        Some(Place { address: svma, file_offset, len: usize::try_from(len).ok()? })
     }
 
     /// The address of the segment of type `kind`, if there is one.

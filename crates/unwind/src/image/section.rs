@@ -6,7 +6,7 @@ use object::elf::{self, FileHeader64};
 use object::read::elf::{FileHeader as _, SectionHeader as _};
 use object::{LittleEndian, ReadRef};
 
-use super::Image;
+use super::{Image, Place};
 use crate::error::Error;
 
 /// More than any linker's output has; object files with a section for each function are not images.
@@ -85,6 +85,19 @@ impl<'d, R: ReadRef<'d>> Image<'d, R> {
             }
         };
         Ok(Some(SectionData { address: section.address, bytes: data }))
+    }
+
+    /// Where the contents of a section are, if they are in the file as they are.
+    pub(crate) fn section_place(&self, name: &'static str) -> Result<Option<Place>, Error> {
+        let Some(section) = self.section(name) else { return Ok(None) };
+        let Some((file_offset, size)) = section.raw.file_range(LittleEndian) else {
+            return Ok(None);
+        };
+        self.check_size(name, size)?;
+        let is_packed = section.flags & u64::from(elf::SHF_COMPRESSED) != 0;
+        let is_inside = file_offset.checked_add(size).is_some_and(|end| end <= self.file_len);
+        let place = Place { address: section.address, file_offset, len: size as usize };
+        Ok((is_inside && !is_packed).then_some(place))
     }
 
     fn check_size(&self, name: &'static str, size: u64) -> Result<(), Error> {

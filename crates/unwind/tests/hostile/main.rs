@@ -47,13 +47,13 @@ fn instructions_that_fail_make_the_rest_of_a_range_unsupported() {
 }
 
 #[test]
-fn overlapping_ranges_each_keep_what_no_earlier_one_has() {
+fn a_range_ends_where_the_next_one_begins_as_the_run_time_libraries_have_it() {
     let other = Fde { start: TEXT + 0x80, len: 0x100, instructions: vec![0x0e, 32] };
     let table = build(image(&[other, Fde::plain(TEXT, 0x100)]).as_slice(), &Options::default());
     let table = table.unwrap();
     let offset = |svma| lookup(&table, svma).map(|rule| rule.cfa_offset);
-    assert_eq!(offset(TEXT + 0xff), Some(16));
-    assert_eq!(offset(TEXT + 0x100), Some(32));
+    assert_eq!(offset(TEXT + 0x7f), Some(16));
+    assert_eq!(offset(TEXT + 0x80), Some(32));
     assert_eq!(offset(TEXT + 0x17f), Some(32));
     assert_eq!(lookup(&table, TEXT + 0x180), Some(&Rule::NONE));
     assert_eq!(table.stats.overlaps, 1);

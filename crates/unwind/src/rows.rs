@@ -1,0 +1,127 @@
+//! Pieces → the rows of a range of addresses.
+
+use std::ops::Range;
+
+use gimli::UnwindSection;
+use object::ReadRef;
+
+use crate::arch::Machine;
+use crate::cfi::{Bytes, CfiSection};
+use crate::code::RecognizedCode;
+use crate::error::Error;
+use crate::go::GoCode;
+use crate::image::Image;
+use crate::intern::RuleSet;
+use crate::pages::PageBuilder;
+use crate::spans::Piece;
+use crate::table::{CompactTable, RuleId, Stats};
+
+/// A hole shorter than this is padding between functions and is not marked (16-byte alignment leaves at most 15).
+pub(crate) const MIN_GAP: u64 = 16;
+
+/// Turns pieces, in ascending order, into the rows of `range`.
+#[derive(Debug)]
+pub(crate) struct RowWriter {
+    machine: Machine,
+    range: Range<u64>,
+    pages: PageBuilder,
+    rules: RuleSet,
+    pub(crate) stats: Stats,
+    covered_to: Option<u64>,
+}
+
+impl RowWriter {
+    pub(crate) fn new(machine: Machine, range: Range<u64>, max_rows: usize) -> Self {
+        let (pages, rules) = (PageBuilder::new(max_rows), RuleSet::new());
+        Self { machine, range, pages, rules, stats: Stats::default(), covered_to: None }
+    }
+
+    /// What is in force before the range is so at its start; what is after it is left out.
+    fn set(&mut self, svma: u64, rule: RuleId) -> Result<(), Error> {
+        if svma >= self.range.end {
+            return Ok(());
+        }
+        self.pages.set(svma.max(self.range.start), rule)
+    }
+
+    /// Marks the hole before `piece`, if it is one.
+    pub(crate) fn begin(&mut self, piece: &Piece) -> Result<(), Error> {
+        if let Some(end) = self.covered_to
+            && piece.start - end >= MIN_GAP
+        {
+            self.stats.gaps += 1;
+            self.set(end, RuleSet::NONE)?;
+        }
+        self.covered_to = Some(piece.end());
+        Ok(())
+    }
+
+    pub(crate) fn write_cfi<'d, S>(
+        &mut self,
+        piece: &Piece,
+        section: Option<&mut CfiSection<'d, S>>,
+    ) -> Result<(), Error>
+    where
+        S: UnwindSection<Bytes<'d>>,
+    {
+        let Some(section) = section else { return Ok(()) };
+        let end = piece.end().min(self.range.end);
+        section.evaluate(piece.key, end, |svma, state, expressions, is_signal| {
+            self.stats.raw_rows += 1;
+            let id = match state {
+                None => {
+                    self.stats.malformed_fdes += 1;
+                    RuleSet::UNSUPPORTED
+                }
+                Some(state) => {
+                    let translation = self.machine.translate(state, expressions, is_signal);
+                    self.stats.lost_register_rows += u64::from(translation.lost_register);
+                    self.rules.id(translation.rule)
+                }
+            };
+            self.stats.unsupported_rows += u64::from(self.rules.is_unsupported(id));
+            self.set(svma.max(piece.start), id)
+        })
+    }
+
+    pub(crate) fn write_go<'d, R: ReadRef<'d>>(
+        &mut self,
+        piece: &Piece,
+        image: &Image<'d, R>,
+        go: Option<&GoCode<'_>>,
+    ) -> Result<(), Error> {
+        let Some(go) = go else { return Ok(()) };
+        go.rows(image, piece.key, |svma, rule| {
+            if svma >= piece.end() {
+                return Ok(());
+            }
+            self.stats.raw_rows += 1;
+            let id = self.rules.id(rule);
+            self.stats.unsupported_rows += u64::from(self.rules.is_unsupported(id));
+            self.set(svma.max(piece.start), id)
+        })
+    }
+
+    pub(crate) fn write_code(
+        &mut self,
+        piece: &Piece,
+        code: Option<&RecognizedCode>,
+    ) -> Result<(), Error> {
+        let Some(code) = code else { return Ok(()) };
+        for (svma, rule) in code.rows(&(piece.start..piece.end())) {
+            self.stats.raw_rows += 1;
+            let id = self.rules.id(*rule);
+            self.set((*svma).max(piece.start), id)?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn finish(mut self) -> Result<CompactTable, Error> {
+        if let Some(end) = self.covered_to {
+            self.set(end, RuleSet::NONE)?;
+        }
+        let (pages, rows) = self.pages.finish();
+        let rules = self.rules.into_rules();
+        Ok(CompactTable { pages, rows, rules, go: None, stats: self.stats })
+    }
+}
