@@ -74,6 +74,7 @@ IR_APART bool send_deferred(struct ir_cpu *cpu, struct task_struct *task)
 		return false;
 	copy->head.sample = cpu->walk.sample;
 	copy->head.sample.type = IR_RECORD_DEFERRED;
+	copy->head.missing = cpu->walk.missing;
 	ir_saved_registers(task, &copy->head.registers);
 	u64 sp = copy->head.registers.general[IR_ARCH_SP];
 	bool on_signal_stack = sp - task->sas_ss_sp < task->sas_ss_size;

@@ -192,7 +192,6 @@ IR_INLINE bool take_user_stack(struct bpf_perf_event_data *ctx, struct ir_cpu *c
 	struct ir_walk *walk = &cpu->walk;
 
 	ir_walk_begin(walk);
-	walk->window = ir_live.window;
 	walk->epoch = ir_live.tables_epoch;
 	walk->return_address = 0;
 	if (!(walk->sample.flags & IR_SAMPLE_IN_KERNEL)) {

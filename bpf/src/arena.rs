@@ -1,6 +1,9 @@
 //! Memory shared with the kernel side that grows by slabs: an array of maps whose inner maps hold one value each.
 
-use std::{ffi::c_void, marker::PhantomData, os::fd::AsFd, time::Instant};
+use std::{
+    cell::RefCell, collections::HashMap, ffi::c_void, marker::PhantomData, os::fd::AsFd,
+    time::Instant,
+};
 
 use infrared_abi::{Pod, bytes_of};
 use libbpf_rs::{MapCore, MapFlags, MapHandle, MapType};
@@ -28,18 +31,31 @@ pub(crate) struct Arena<T> {
     outer: MapHandle,
     slabs: Vec<MapHandle>,
     extents: Extents,
+    /// Slabs that are at hand. Making a view costs more than most uses of it, and uses come in a row.
+    views: RefCell<HashMap<u32, SlabView>>,
     element: PhantomData<T>,
 }
 
 impl<T: Pod> Arena<T> {
     pub(crate) fn new(kind: SlabKind, outer: MapHandle) -> Self {
         let extents = Extents::new(kind.size);
-        Self { kind, outer, slabs: Vec::new(), extents, element: PhantomData }
+        let views = RefCell::default();
+        Self { kind, outer, slabs: Vec::new(), extents, views, element: PhantomData }
     }
 
     /// Bytes of kernel memory that the slabs take.
     pub(crate) fn slab_bytes(&self) -> usize {
         self.slabs.len() * self.kind.size as usize * size_of::<T>()
+    }
+
+    /// Elements that there can be at most.
+    pub(crate) fn capacity(&self) -> usize {
+        self.kind.limit as usize * self.kind.size as usize
+    }
+
+    /// Elements in use.
+    pub(crate) fn used(&self) -> usize {
+        self.extents.used()
     }
 
     /// Bytes of elements in use.
@@ -68,7 +84,7 @@ impl<T: Pod> Arena<T> {
 
     /// Ends every quarantine at once. An update of an array of maps returns only after all programs that could still
     /// use what was there before have ended (kernel/bpf/syscall.c, `maybe_wait_bpf_programs`, since 4.20).
-    fn wait_for_readers(&mut self) -> Result<(), KernelError> {
+    pub(crate) fn wait_for_readers(&mut self) -> Result<(), KernelError> {
         let Some(slab) = self.slabs.first() else { return Ok(()) };
         self.publish(0, slab)?;
         self.extents.settle_all();
@@ -106,23 +122,49 @@ impl<T: Pod> Arena<T> {
     /// Writes `elements` at the start of `extent`.
     pub(crate) fn write(&self, extent: Extent, elements: &[T]) -> Result<(), KernelError> {
         debug_assert!(elements.len() <= extent.count as usize);
-        let view = self.view(extent.slab, true)?;
-        // SAFETY: the view covers the whole slab, the extent lies inside it, and `elements` cannot overlap a mapping
-        // that was made just now. The kernel reads this range only after its index entry is published.
+        let slab = self.slab(extent.slab)?;
+        // SAFETY: the view covers the whole slab, the extent lies inside it, and `elements` is our own memory, which
+        // cannot overlap the slab's. The kernel reads this range only after its index entry is published.
         unsafe {
-            let target = view.start.cast::<T>().add(extent.first as usize);
+            let target = slab.add(extent.first as usize);
             std::ptr::copy_nonoverlapping(elements.as_ptr(), target, elements.len());
         }
         Ok(())
     }
 
-    /// Maps one slab into our memory, for as long as the view lives.
-    pub(crate) fn view(&self, slab: u32, writable: bool) -> Result<SlabView, KernelError> {
+    /// The elements of `extent`.
+    pub(crate) fn read(&self, extent: Extent) -> Result<Vec<T>, KernelError> {
+        let slab = self.slab(extent.slab)?;
+        // SAFETY: the view covers the whole slab and the extent lies inside it. Nobody writes to slabs but this arena, and
+        // that not before the slice is copied.
+        let elements = unsafe {
+            std::slice::from_raw_parts(slab.add(extent.first as usize), extent.count as usize)
+        };
+        Ok(elements.to_vec())
+    }
+
+    /// The elements of a slab, mapped into our memory until they are let go of.
+    pub(crate) fn slab(&self, slab: u32) -> Result<*mut T, KernelError> {
+        let mut views = self.views.borrow_mut();
+        if let Some(view) = views.get(&slab) {
+            return Ok(view.start.cast());
+        }
+        let view = self.map(slab)?;
+        let start = view.start.cast();
+        views.insert(slab, view);
+        Ok(start)
+    }
+
+    /// Unmaps all slabs: mapped, they count as our memory.
+    pub(crate) fn let_go(&mut self) {
+        self.views.get_mut().clear();
+    }
+
+    fn map(&self, slab: u32) -> Result<SlabView, KernelError> {
         let map =
             self.slabs.get(slab as usize).ok_or(KernelError::NoMap { name: self.kind.what })?;
         let length = (self.kind.size as usize * size_of::<T>()).next_multiple_of(4096);
-        let protection =
-            if writable { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: a fresh mapping at an address of the kernel's choice disturbs no other.
         let start = unsafe {
             mmap(std::ptr::null_mut(), length, protection, MmapFlags::SHARED, map.as_fd(), 0)
@@ -132,10 +174,10 @@ impl<T: Pod> Arena<T> {
     }
 }
 
-/// A slab in our memory; unmapped on drop, so that it counts as ours only while in use.
+/// A slab in our memory.
 #[derive(Debug)]
-pub(crate) struct SlabView {
-    pub(crate) start: *mut c_void,
+struct SlabView {
+    start: *mut c_void,
     length: usize,
 }
 

@@ -1,6 +1,6 @@
 //! Unwinds copied stacks with the kernel's own unwinder, compiled for the host: the same steps over the same tables.
 
-use std::{collections::HashMap, ffi::c_void};
+use std::ffi::c_void;
 
 use infrared_abi::{
     IR_MAPPING_SLAB_SIZE, IR_MAX_USER_FRAMES, ir_mapping, ir_page, ir_page_key, ir_process,
@@ -8,10 +8,9 @@ use infrared_abi::{
 };
 
 use crate::{
-    arena::SlabView,
     processes::MappingBlock,
     records::{CopiedMemory, UserStack},
-    tables::UnwindTables,
+    tables::{PageKey, UnwindTables},
 };
 
 #[allow(
@@ -47,6 +46,8 @@ pub struct Unwound {
     pub stack: UserStack,
     /// The walk ended for lack of a mapping or table that may yet be loaded.
     pub may_improve: bool,
+    /// The page of a table that the walk lacked.
+    pub missing: Option<PageKey>,
 }
 
 /// Working memory for walks. Not for use by several threads at once.
@@ -74,7 +75,6 @@ impl Default for HostUnwinder {
 struct Surroundings<'a> {
     stack: CopiedStack<'a>,
     tables: &'a UnwindTables,
-    slabs: HashMap<u32, SlabView>,
     outside: bool,
 }
 
@@ -101,8 +101,7 @@ impl HostUnwinder {
             go: block.go,
             ..Default::default()
         };
-        let mut surroundings =
-            Surroundings { stack, tables, slabs: HashMap::new(), outside: false };
+        let mut surroundings = Surroundings { stack, tables, outside: false };
         let mut host = c::ir_host {
             context: (&raw mut surroundings).cast(),
             read: Some(read_memory),
@@ -134,7 +133,8 @@ fn finish(walk: &c::ir_walk, pid: u32, outside_copy: bool) -> Unwound {
         pid: if is_anonymous { pid } else { 0 },
         frames: walk.frames[..count].to_vec(),
     };
-    Unwound { stack, may_improve: walk.defer != 0 }
+    let missing = PageKey::missing(walk.missing);
+    Unwound { stack, may_improve: walk.defer != 0, missing }
 }
 
 /// `ir_hash_mix` of `unwind/walk.h`.
@@ -165,12 +165,8 @@ unsafe extern "C" fn read_memory(
 
 unsafe extern "C" fn row_slab(context: *mut c_void, slab: u32) -> *const ir_row {
     // SAFETY: context is the `Surroundings` of the running `unwind`.
-    let surroundings = unsafe { &mut *context.cast::<Surroundings<'_>>() };
-    if let std::collections::hash_map::Entry::Vacant(entry) = surroundings.slabs.entry(slab) {
-        let Some(view) = surroundings.tables.row_slab(slab) else { return std::ptr::null() };
-        entry.insert(view);
-    }
-    surroundings.slabs.get(&slab).map_or(std::ptr::null(), |view| view.start.cast_const().cast())
+    let surroundings = unsafe { &*context.cast::<Surroundings<'_>>() };
+    surroundings.tables.row_slab(slab)
 }
 
 unsafe extern "C" fn page(
@@ -180,7 +176,8 @@ unsafe extern "C" fn page(
 ) -> bool {
     // SAFETY: context is the `Surroundings` of the running `unwind`; key and found are valid for the call.
     let (surroundings, key) = unsafe { (&*context.cast::<Surroundings<'_>>(), &*key) };
-    let Some(page) = surroundings.tables.page(*key) else { return false };
+    let key = PageKey { image: key.image, page: key.page };
+    let Some(page) = surroundings.tables.page(key) else { return false };
     // SAFETY: as above.
     unsafe { found.write(page) };
     true

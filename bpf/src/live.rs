@@ -41,6 +41,11 @@ impl Live {
         Ok(window)
     }
 
+    /// The present epoch of the tables.
+    pub(crate) fn tables_epoch(&self) -> u32 {
+        self.state.get().tables_epoch
+    }
+
     /// Rules that CPUs keep at hand are looked up anew.
     pub(crate) fn tables_changed(&self) -> Result<(), KernelError> {
         let before = self.state.get();

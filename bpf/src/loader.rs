@@ -44,7 +44,7 @@ pub struct KernelConfig {
     pub filter: Filter,
     /// Leave our own process out.
     pub exclude_self: bool,
-    /// Bytes of unwind rows in the kernel at most.
+    /// Bytes of unwind rows in the kernel at most; at least a slab of 512 KiB.
     pub table_budget_bytes: usize,
     /// Bytes of the ring buffer; rounded up to a power of two of at least a page.
     pub ring_bytes: usize,
@@ -106,7 +106,7 @@ impl Kernel {
             map("ir_rules")?,
             Rc::clone(&live),
             config.table_budget_bytes,
-        );
+        )?;
         let processes = ProcessMaps::new(
             map("ir_mapping_slabs")?,
             map("ir_processes")?,
@@ -146,8 +146,14 @@ impl Kernel {
     }
 
     /// Waits until records, or half a ring of process events, are there, or one of `others` is readable; at most `timeout`.
-    pub fn wait(&self, timeout: Duration, others: &[BorrowedFd<'_>]) -> Result<(), KernelError> {
+    pub fn wait(
+        &mut self,
+        timeout: Duration,
+        others: &[BorrowedFd<'_>],
+    ) -> Result<(), KernelError> {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        self.tables.let_go();
+        self.processes.let_go();
         // SAFETY: libbpf's epoll descriptor lives as long as the ring, which outlives this call.
         let ring = unsafe { BorrowedFd::borrow_raw(self.ring.epoll_fd()) };
         let mut fds = vec![PollFd::from_borrowed_fd(ring, PollFlags::IN)];

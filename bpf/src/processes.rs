@@ -146,6 +146,11 @@ impl ProcessMaps {
         put(&self.filter_cgroups, "ir_filter_cgroups", &id, &1u32)
     }
 
+    /// Lets go of memory that is at hand for what comes in a row.
+    pub(crate) fn let_go(&mut self) {
+        self.arena.let_go();
+    }
+
     /// Bytes of kernel memory that mapping slabs take.
     pub fn slab_bytes(&self) -> usize {
         self.arena.slab_bytes()

@@ -7,6 +7,8 @@ use infrared_abi::{
     Pod, ir_deferred, ir_exec, ir_frame, ir_kernel_stack, ir_registers, ir_sample, ir_stack, read,
 };
 
+use crate::tables::PageKey;
+
 /// A user stack, leaf first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserStack {
@@ -30,6 +32,8 @@ pub struct KernelStack {
 pub struct DeferredSample {
     pub sample: ir_sample,
     pub registers: ir_registers,
+    /// The page of a table that the kernel's walk lacked.
+    pub missing: Option<PageKey>,
     /// The thread's stack from the stack pointer's page up; where that is the stack of a signal handler, the thread's own
     /// up to its root besides. In order of address.
     pub memory: Vec<CopiedMemory>,
@@ -177,6 +181,7 @@ impl Record {
         Some(Self::Deferred(Box::new(DeferredSample {
             sample: head.sample,
             registers: head.registers,
+            missing: PageKey::missing(head.missing),
             memory: CopiedMemory::joined(&pages),
         })))
     }

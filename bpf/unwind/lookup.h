@@ -95,23 +95,28 @@ IR_INLINE u64 ir_row_step(const struct ir_row *rows, u64 first, u64 count, u64 f
 	return found + (ir_at_or_below(next, count, rows[slot].address_low, low) & step);
 }
 
-/* The rule in force at a stated address of an image, or NULL with the reason in walk->stop. */
+/*
+ * The rule in force at a stated address of an image, or NULL with the reason in walk->stop. A page that is not loaded is left
+ * in walk->missing: user space makes it.
+ */
 IR_APART const struct ir_rule *ir_search_rule(struct ir_walk *walk, u32 image, u64 address)
 {
 	struct ir_page_key key = { .image = image, .page = (u32)(address >> IR_PAGE_SHIFT) };
 	struct ir_page *page = ir_page_find(walk, &key);
 
 	walk->stop = IR_STOP_NO_TABLE;
-	if (!page)
+	if (!page) {
+		walk->missing = key;
 		return 0;
+	}
 	walk->stop = IR_STOP_LOOKUP_FAILED;
 	const struct ir_row *rows = ir_row_slab(walk, page->slab);
 	u64 first = page->first, count = page->count, low = address & (IR_PAGE_SIZE - 1), found = 0;
 
 	if (!rows || count == 0)
 		return 0;
-	if (page->last_used != walk->window)
-		page->last_used = walk->window;
+	if (page->last_used != walk->epoch)
+		page->last_used = walk->epoch;
 	if (count > 2048) {
 		IR_FOR_STEPS(step, 32768, 2048)
 			found = ir_row_step(rows, first, count, found, step, low);

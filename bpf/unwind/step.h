@@ -34,6 +34,9 @@ IR_APART int ir_apply(struct ir_walk *walk, const struct ir_rule *rule)
 	case IR_RULE_NONE:
 		ir_walk_stop(walk, IR_STOP_NO_CFI);
 		return 0;
+	case IR_RULE_UNREADABLE:
+		ir_walk_stop(walk, IR_STOP_NO_TABLE);
+		return 0;
 	case IR_RULE_SIGNAL:
 		ir_step_signal(walk, rule->cfa_offset);
 		return 0;
@@ -115,8 +118,10 @@ IR_INLINE void ir_walk_step(struct ir_walk *walk)
 	ir_walk_push(walk, pc - walk->mapping.bias, image, flags);
 	if (walk->done)
 		return;
-	if (!rule)
+	if (!rule) {
 		walk->done = 1;
-	else if (!ir_step_plain(walk, rule))
+		walk->defer = walk->missing.image != 0;
+	} else if (!ir_step_plain(walk, rule)) {
 		ir_apply(walk, rule);
+	}
 }

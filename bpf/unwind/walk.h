@@ -75,13 +75,13 @@ struct ir_walk {
 	u32 anonymous;		/* 1: some frame has no image, so the stack belongs to its process alone */
 	u32 defer;		/* 1: user space could unwind this once it has read the process or image */
 	u32 count;
-	u32 window;		/* marks pages as used */
-	u32 epoch;		/* of the tables: rules known from another are not used */
+	u32 epoch;		/* of the tables: marks pages as used; rules known from another are not used */
 	u32 known;		/* where the caller's rule is, if it follows that of the last frame */
 	struct ir_process process;
 	struct ir_mapping mapping;	/* of the last frame: the next one is mostly in it too */
 	struct ir_mapping recent[IR_RECENT_MAPPINGS];	/* of this process, found last */
 	u32 recent_next;
+	struct ir_page_key missing;	/* the page that the walk lacked; image 0: none */
 	u64 hash;
 	u64 piece_start;	/* runtime address of piece */
 	u64 piece_bytes;	/* that were read: a multiple of 8, or 0 */
@@ -100,7 +100,7 @@ IR_INLINE void ir_forget_mappings(struct ir_walk *walk)
 
 /*
  * Clears what the last walk left, in the kernel and on the host. The caller sets registers, valid, return_address, process,
- * window and epoch, and forgets the mappings when the process is another one.
+ * and epoch, and forgets the mappings when the process is another one.
  */
 IR_INLINE void ir_walk_begin(struct ir_walk *walk)
 {
@@ -109,6 +109,7 @@ IR_INLINE void ir_walk_begin(struct ir_walk *walk)
 	walk->anonymous = 0;
 	walk->defer = 0;
 	walk->count = 0;
+	walk->missing.image = 0;
 	walk->known = 0;
 	walk->piece_bytes = 0;
 	walk->hash = 0x75736572;

@@ -27,7 +27,10 @@ enum ir_attention {
 struct ir_live {
 	unsigned int window;	/* raised at the end of a window: stacks are then sent anew */
 	unsigned int attention;	/* enum ir_attention */
-	/* Raised after a table was removed, and with the window, so that pages in use are marked in each. */
+	/*
+	 * Raised after rows were replaced or an image was removed; with the window, and while pages are evicted, so that
+	 * pages in use are marked as used in each.
+	 */
 	unsigned int tables_epoch;
 	/* Raised after what the kernel side knew of a process was replaced or removed. */
 	unsigned int processes_epoch;

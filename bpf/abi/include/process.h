@@ -61,7 +61,7 @@ struct ir_process {
 };
 _Static_assert(sizeof(struct ir_process) == 48, "a process is 48 bytes");
 
-/* Key and value of the page index: where the rows of a 64 KiB page of an image are. */
+/* Key and value of the page index: where the rows of a 64 KiB page of an image are. A page that is not there is asked for. */
 struct ir_page_key {
 	unsigned int image;
 	unsigned int page;		/* stated address >> IR_PAGE_SHIFT */
@@ -71,6 +71,6 @@ struct ir_page {
 	unsigned int slab;
 	unsigned int first;
 	unsigned int count;
-	unsigned int last_used;		/* window number of the last lookup, for eviction */
+	unsigned int last_used;		/* epoch of the tables in which it was last looked up, for eviction */
 };
 _Static_assert(sizeof(struct ir_page) == 16, "a page entry is 16 bytes");

@@ -2,6 +2,8 @@
 /* Records of the ring buffer. Every record starts with its type. */
 #pragma once
 
+#include "process.h"
+
 #define IR_MAX_USER_FRAMES   512
 #define IR_MAX_KERNEL_FRAMES 127
 #define IR_COMM_LENGTH	     16
@@ -104,8 +106,9 @@ struct ir_deferred {
 	unsigned long long stack_pages;		/* bit n: the page n pages above it follows */
 	unsigned long long root_address;	/* runtime address of the end of the thread's own stack */
 	unsigned long long root_pages;		/* bit n: the page that ends n pages below it follows */
+	struct ir_page_key missing;		/* the page of a table that the walk lacked; image 0: another reason */
 };
-_Static_assert(sizeof(struct ir_deferred) == 248, "a deferred sample's head is 248 bytes");
+_Static_assert(sizeof(struct ir_deferred) == 256, "a deferred sample's head is 248 bytes");
 
 /*
  * What a process was given to execute with: it may be gone before its environment can be read. environment_bytes bytes

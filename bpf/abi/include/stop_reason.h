@@ -7,7 +7,7 @@
 	X(0, COMPLETE, "complete", "the stack reached its thread's entry")                                   \
 	X(1, MAX_FRAMES, "max frames", "deeper than the frame limit")                                        \
 	X(2, NO_MAPPING, "no mapping", "the return address is in no executable mapping of the process")      \
-	X(3, NO_TABLE, "no unwind table", "the executable's table is not loaded: unreadable or over budget") \
+	X(3, NO_TABLE, "no unwind table", "the executable's table could not be made: it is unreadable")         \
 	X(4, NO_CFI, "no unwind info", "the executable has no unwind information for this address")          \
 	X(5, UNSUPPORTED_RULE, "unsupported rule", "the unwind rule cannot be expressed in a compact row")    \
 	X(6, REGISTER_LOST, "register lost", "the rule needs a register that is unknown in this frame")       \

@@ -47,6 +47,8 @@ enum ir_rule_kind {
 	IR_RULE_UNSUPPORTED = 9,
 	/* No unwind information either, but the image keeps frame pointers: as in a JIT's code, a guess that says so. */
 	IR_RULE_GUESS = 10,
+	/* The page's rows could not be made: its file cannot be read any more. */
+	IR_RULE_UNREADABLE = 16,
 };
 
 /*

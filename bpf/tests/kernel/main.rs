@@ -3,6 +3,7 @@
 #![cfg(target_arch = "x86_64")]
 
 mod budgets;
+mod pages;
 mod process_events;
 mod runs;
 mod sampling;

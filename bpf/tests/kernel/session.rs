@@ -8,10 +8,10 @@ use std::{
 use infrared_abi::ir_sample;
 use infrared_bpf::abi::{IR_PROCESS_KNOWN, ir_row};
 use infrared_bpf::{
-    DeferredSample, Exec, Filter, ImageTable, Kernel, KernelConfig, MappingBlock, PageRows, Record,
+    DeferredSample, Exec, Filter, Kernel, KernelConfig, MappingBlock, PageKey, PageTable, Record,
     UserStack,
 };
-use infrared_unwind::CompactTable;
+use infrared_unwind::{CompactTable, Page};
 
 use crate::{
     subject::Subject,
@@ -84,25 +84,22 @@ impl Session {
             bytes
         });
         for (image, table) in images.shown(&mappings) {
-            let evicted = insert(&mut self.kernel, image, table);
-            assert!(evicted.is_empty());
+            for page in &table.pages {
+                insert(&mut self.kernel, image, table, page);
+            }
         }
         let start_stack = subject.start_stack();
         MappingBlock { mappings, state: IR_PROCESS_KNOWN, start_stack, ..MappingBlock::default() }
     }
 }
 
-fn insert(kernel: &mut Kernel, image: u32, table: &CompactTable) -> Vec<u32> {
+/// Loads a page.
+pub(crate) fn insert(kernel: &mut Kernel, image: u32, table: &CompactTable, page: &Page) {
     let row = |row: &infrared_unwind::Row| ir_row { address_low: row.address_low, rule: row.rule };
-    let rows: Vec<_> = table.rows.iter().map(row).collect();
     let rules: Vec<_> = table.rules.iter().map(|rule| rule.to_abi()).collect();
-    let page = |page: &infrared_unwind::Page| PageRows {
-        page: page.index,
-        first: page.first_row as usize,
-        count: page.row_count as usize,
-    };
-    let pages: Vec<_> = table.pages.iter().map(page).collect();
-    kernel.tables.insert(image, ImageTable { pages: &pages, rows: &rows, rules: &rules }).unwrap()
+    let rows: Vec<_> = table.rows_of(page).iter().map(row).collect();
+    let key = PageKey { image, page: page.index };
+    kernel.tables.insert(key, PageTable { rows: &rows, rules: &rules }).unwrap();
 }
 
 /// Records by kind.

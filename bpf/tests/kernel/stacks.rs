@@ -4,8 +4,8 @@ use infrared_bpf::{
     CopiedMemory, CopiedStack, DeferredSample, HostUnwinder, KernelConfig, MappingBlock, UserStack,
     abi::{
         IR_IMAGE_PENDING, IR_PROCESS_COMPAT, IR_PROCESS_KNOWN, IR_SAMPLE_IN_KERNEL,
-        IR_SAMPLE_IN_SYSCALL, IR_STOP_COMPAT, IR_STOP_COMPLETE, IR_STOP_NO_TABLE,
-        IR_STOP_NOT_READY, IR_STOP_STACK_COPY_LIMIT,
+        IR_SAMPLE_IN_SYSCALL, IR_STOP_COMPAT, IR_STOP_COMPLETE, IR_STOP_NOT_READY,
+        IR_STOP_STACK_COPY_LIMIT,
     },
 };
 
@@ -14,7 +14,7 @@ use crate::{
     support::images::Images,
 };
 
-fn copied(deferred: &DeferredSample) -> CopiedStack<'_> {
+pub(crate) fn copied(deferred: &DeferredSample) -> CopiedStack<'_> {
     CopiedStack {
         registers: &deferred.registers,
         in_syscall: deferred.sample.flags & IR_SAMPLE_IN_SYSCALL != 0,
@@ -23,7 +23,7 @@ fn copied(deferred: &DeferredSample) -> CopiedStack<'_> {
 }
 
 /// A sample in user space, at the one instruction where the subject spins.
-fn spinning(taken: &Taken) -> &DeferredSample {
+pub(crate) fn spinning(taken: &Taken) -> &DeferredSample {
     let in_user_space =
         |deferred: &&DeferredSample| deferred.sample.flags & IR_SAMPLE_IN_KERNEL == 0;
     taken.deferred.iter().rfind(in_user_space).expect("a deferred sample of the spinning subject")
@@ -39,7 +39,7 @@ fn with_images_pending(block: &MappingBlock) -> MappingBlock {
 }
 
 /// Lets a subject that answers no more run for a while: another one's CPU time is the clock.
-fn meanwhile() {
+pub(crate) fn meanwhile() {
     crate::subject::Subject::start().tell("burn 150");
 }
 
@@ -142,26 +142,6 @@ fn a_handler_on_a_stack_of_its_own_travels_with_the_stack_that_it_interrupted() 
 /// Bytes of the copy up to two words above the stack pointer.
 fn copied_part(copy: &DeferredSample) -> usize {
     (copy.registers.general[7] - copy.memory[0].address) as usize + 16
-}
-
-#[test]
-fn rules_of_a_table_that_is_gone_are_not_used() {
-    let (mut session, mut subject) = Session::with_subject(&config());
-    let mut images = Images::default();
-    let block = session.load_tables(&mut images, &subject);
-    session.kernel.processes.publish(subject.pid(), &block).unwrap();
-    subject.tell("spin");
-    meanwhile();
-    let before = session.take().stacks;
-    assert!(before.iter().any(|stack| stack.stop_reason == IR_STOP_COMPLETE));
-    session.kernel.tables.remove(block.mappings[0].image);
-    drop(session.take());
-    meanwhile();
-    let after = session.take();
-    let reasons: Vec<_> = after.stacks.iter().map(|stack| stack.stop_reason).collect();
-    assert_eq!(reasons, [IR_STOP_NO_TABLE], "the subject's own code has no table any more");
-    let gone = after.stacks[0].hash;
-    assert!(after.samples.len() > 50 && after.samples.iter().all(|s| s.user_stack == gone));
 }
 
 #[test]

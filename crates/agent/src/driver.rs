@@ -11,8 +11,8 @@ use std::{
 };
 
 use infrared_bpf::{
-    CopiedStack, HostUnwinder, ImageTable, Kernel, KernelError, MappingBlock, Stats, TableError,
-    UnwindTables, Unwound, monotonic_ns,
+    CopiedStack, HostUnwinder, Kernel, KernelError, MappingBlock, PageKey, PageTable, Stats,
+    TableError, UnwindTables, Unwound, monotonic_ns,
 };
 
 use crate::{
@@ -54,8 +54,24 @@ struct KernelTables<'a> {
 }
 
 impl Tables for KernelTables<'_> {
-    fn load(&mut self, image: u32, table: ImageTable<'_>) -> Result<Vec<u32>, TableError> {
-        self.tables.insert(image, table)
+    fn contains(&self, key: PageKey) -> bool {
+        self.tables.contains(key)
+    }
+
+    fn insert(&mut self, key: PageKey, table: PageTable<'_>) -> Result<(), TableError> {
+        self.tables.insert(key, table)
+    }
+
+    fn insert_unreadable(&mut self, key: PageKey) -> Result<(), TableError> {
+        self.tables.insert_unreadable(key)
+    }
+
+    fn remove_page(&mut self, key: PageKey) {
+        self.tables.remove_page(key);
+    }
+
+    fn remove_image(&mut self, image: u32) {
+        self.tables.remove_image(image);
     }
 
     fn walk(&mut self, pid: u32, block: &MappingBlock, stack: CopiedStack<'_>) -> Unwound {
@@ -195,6 +211,7 @@ impl Driver {
             stats.tables = tables;
             stats.mapping_bytes = self.kernel.processes.slab_bytes();
             stats.images = levels.images;
+            stats.image_counts = levels.image_counts;
             stats.processes = levels.processes;
             stats.losses = levels.losses;
             stats.damaged_records = self.kernel.damaged_records();

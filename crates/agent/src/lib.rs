@@ -25,6 +25,7 @@ pub use export::{
     SinkError, SpoolError,
 };
 pub use health::{Health, ThreadHealth, ThreadState};
+pub use images::ImageCounts;
 pub use infrared_bpf::{Clock, KernelError, SamplerReport};
 pub use losses::{Loss, Losses};
 pub use self_metrics::{AgentStats, SharedStats};

@@ -33,8 +33,11 @@ losses! {
     UnpublishedProcess = "unpublished_processes", "times that the mappings of a process could not be given to the kernel side";
     EvictedProcess = "evicted_processes", "processes whose mappings the kernel side had to forget for those of others";
     CutMappings = "cut_mappings", "executable mappings beyond what one process may have";
-    RefusedImage = "refused_images", "files that were not looked at, as there are too many";
-    UnloadedTable = "unloaded_tables", "unwind tables that could not be loaded";
+    EvictedImage = "evicted_images", "files that had to be forgotten for others, and are read again when they are wanted";
+    RefusedImage = "refused_images", "files that cannot be told from others";
+    UnreachableFile = "unreachable_files", "times that a file was wanted again and could not be opened";
+    UnreadablePage = "unreadable_table_pages", "pages of unwind tables that could not be made";
+    RefusedPage = "refused_table_pages", "pages of unwind tables that the kernel side could not take";
     Unasked = "unasked_processes", "times that a process could not be read, as too many wait for it";
     Unanswered = "unanswered_processes", "processes that held up whoever read them, and went without";
     RefusedUser = "refused_reads", "processes that were not read, as others of their user hold up readers";

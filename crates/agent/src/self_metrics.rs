@@ -8,7 +8,10 @@ use std::{
 
 use infrared_bpf::{SamplerReport, TableUsage};
 
-use crate::losses::{Loss, Losses};
+use crate::{
+    images::ImageCounts,
+    losses::{Loss, Losses},
+};
 
 /// A reading of everything that is counted.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +24,8 @@ pub struct AgentStats {
     /// Bytes of kernel memory that mapping slabs take.
     pub mapping_bytes: usize,
     pub images: usize,
+    /// What became of images and of pages of their tables.
+    pub image_counts: ImageCounts,
     pub processes: usize,
     /// What the agent had to give up, by kind.
     pub losses: Losses,
@@ -61,7 +66,16 @@ impl AgentStats {
             ("samples_delivered", self.samples),
             ("frames_delivered", self.frames),
             ("unnamed_frames", self.unnamed_frames),
-            ("evicted_images", self.tables.evicted_images),
+            ("evicted_pages", self.tables.evicted_pages),
+            ("rows_over_rule_limit", self.tables.rows_over_rule_limit),
+            ("evicted_images", self.image_counts.evicted),
+            ("refused_images", self.image_counts.refused),
+            ("reopened_files", self.image_counts.reopened),
+            ("unreachable_files", self.image_counts.unreachable),
+            ("table_pages_made", self.image_counts.pages_made),
+            ("table_pages_unreadable", self.image_counts.pages_unreadable),
+            ("table_pages_refused", self.image_counts.pages_refused),
+            ("image_reader_panics", self.image_counts.reader_panics),
             ("bpf_run_nanoseconds", self.bpf_run_ns),
             ("bpf_runs", self.bpf_runs),
         ] {
@@ -82,6 +96,7 @@ impl AgentStats {
             ("table_rules", self.tables.rules),
             ("mapping_slab_bytes", self.mapping_bytes),
             ("images", self.images),
+            ("open_files", self.image_counts.open_files),
             ("processes", self.processes),
         ] {
             writeln!(out, "# TYPE infrared_agent_{name} gauge")?;

@@ -1,140 +1,212 @@
-//! Reads executables: headers, build id, unwind table. One thread, one file at a time, so that its memory is bounded.
+//! Reads executables: headers, build id, plan and pages of the unwind table. One thread, one job at a time, so that its
+//! memory is bounded.
+//!
+//! Files are hostile, and their readers must not panic. Should one do so all the same, that file is unreadable and the
+//! thread goes on.
 
 use std::{
-    fs::File,
     ops::Range,
-    sync::{
-        Arc,
-        mpsc::{Receiver, SyncSender},
-    },
+    sync::mpsc::{Receiver, SyncSender},
 };
 
-use infrared_bpf::{
-    PageRows,
-    abi::{ir_go_offsets, ir_row, ir_rule},
-};
+use infrared_bpf::abi::{ir_go_offsets, ir_row, ir_rule};
 use infrared_processes::image::{ElfClass, ElfHeaders};
-use infrared_unwind::{CompactTable, Options};
+use infrared_unwind::{CompactTable, Options, Plan};
 
-use super::ImageId;
+use super::{
+    ImageId,
+    compare::SameContents,
+    plans::Plans,
+    source::{ImageBytes, ImageSource},
+};
 use crate::health::Pulse;
 
-/// Bytes of an image: its file, or a copy of memory (the vDSO).
-#[derive(Clone, Debug)]
-pub(crate) enum ImageBytes {
-    File(Arc<File>),
-    Memory(Arc<[u8]>),
-}
+/// Images of so few pages are made whole at first sight.
+const SMALL_PAGES: usize = 8;
 
-/// Read this image.
+/// What is to be done.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) image: ImageId,
-    pub(super) bytes: ImageBytes,
+    pub(super) source: ImageSource,
+    pub(super) what: Task,
+    /// Images that are gone since the last job.
+    pub(super) gone: Vec<ImageId>,
+}
+
+#[derive(Debug)]
+pub(super) enum Task {
+    /// Read headers, and plan.
+    Read,
+    Make(Vec<u32>),
+}
+
+/// What came of a job.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) image: ImageId,
+    pub(super) result: Outcome,
+}
+
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Read(Box<ReadImage>),
+    /// No ELF file that we understand.
+    NoImage,
+    Made(Vec<Page>),
+    /// Pages that cannot be made: the file is out of reach, or is another one by now.
+    Unmade(Vec<u32>),
+    /// The reader panicked; the pages that were to be made.
+    Panicked(Vec<u32>),
 }
 
 /// What reading an image gave.
 #[derive(Debug)]
-pub(super) struct Finished {
-    pub(super) image: ImageId,
-    /// `None`: not an ELF file that we understand.
-    pub(super) headers: Option<ElfHeaders>,
-    pub(super) table: Option<KernelTable>,
+pub(super) struct ReadImage {
+    pub(super) headers: ElfHeaders,
+    /// An image that has the same contents; all else is then known from it.
+    pub(super) same_as: Option<ImageId>,
+    pub(super) is_planned: bool,
+    pub(super) go: Option<GoImage>,
+    /// All pages of a small image.
+    pub(super) pages: Vec<Page>,
 }
 
-/// A compact table in the kernel's types.
-#[derive(Debug, Default)]
-pub(crate) struct KernelTable {
-    pub(crate) pages: Vec<PageRows>,
-    pub(crate) rows: Vec<ir_row>,
-    pub(crate) rules: Vec<ir_rule>,
-    pub(crate) go: Option<GoImage>,
+/// A page in the kernel's types.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) number: u32,
+    pub(super) rows: Vec<ir_row>,
+    pub(super) rules: Vec<ir_rule>,
 }
 
+/// What is known of an image's Go runtime.
+#[derive(Clone, Debug)]
+pub(crate) struct GoImage {
+    /// Stated addresses of Go code.
+    pub(crate) text: Range<u64>,
+    pub(crate) offsets: Option<ir_go_offsets>,
+}
+
+/// Does jobs until nobody wants results.
 pub(super) fn run(jobs: &Receiver<Job>, results: &SyncSender<Finished>, pulse: &Pulse) {
+    let mut reader = Reader::default();
     while let Ok(job) = jobs.recv() {
-        let unreadable = Finished { image: job.image, headers: None, table: None };
-        let finished = pulse.guard("an executable", || read(&job)).unwrap_or(unreadable);
+        let finished = reader.finish(job, pulse);
         if results.send(finished).is_err() {
             return;
         }
     }
 }
 
-fn read(job: &Job) -> Finished {
-    let headers = match &job.bytes {
-        ImageBytes::File(file) => ElfHeaders::read(&**file),
-        ImageBytes::Memory(bytes) => ElfHeaders::read(&bytes[..]),
-    };
-    let headers = match headers {
-        Ok(headers) => headers,
-        Err(error) => {
-            tracing::debug!(image = job.image.0, %error, "not an image");
-            return Finished { image: job.image, headers: None, table: None };
-        }
-    };
-    let table = (headers.class == ElfClass::Bits64).then(|| build_table(job, &headers)).flatten();
-    Finished { image: job.image, headers: Some(headers), table }
+#[derive(Debug, Default)]
+struct Reader {
+    plans: Plans,
+    same: SameContents,
 }
 
-fn build_table(job: &Job, headers: &ElfHeaders) -> Option<KernelTable> {
-    let options = Options::default();
-    let built = match &job.bytes {
-        ImageBytes::File(file) => {
-            let cache = object::ReadCache::new(&**file);
-            infrared_unwind::build(&cache, &options)
+impl Reader {
+    fn finish(&mut self, job: Job, pulse: &Pulse) -> Finished {
+        self.same.forget(&job.gone);
+        for image in &job.gone {
+            self.plans.take(*image);
         }
-        ImageBytes::Memory(bytes) => infrared_unwind::build(&bytes[..], &options),
-    };
-    match built {
-        Ok(table) => Some(to_kernel(&table, headers)),
-        Err(error) => {
-            tracing::debug!(image = job.image.0, %error, "no unwind table");
-            None
-        }
+        let Job { image, source, what, .. } = job;
+        // What is half done is not looked at again: a plan is taken out while it is used.
+        let result = pulse.guard("an executable", || match &what {
+            Task::Read => self.read(image, &source),
+            Task::Make(pages) => self.make(image, &source, pages),
+        });
+        let result = result.unwrap_or_else(|| {
+            Outcome::Panicked(if let Task::Make(pages) = what { pages } else { Vec::new() })
+        });
+        Finished { image, result }
     }
-}
 
-/// Fills the pages of executable segments that have no row with one that says so: the kernel then knows that nothing
-/// covers them, rather than that they are not loaded.
-fn to_kernel(table: &CompactTable, headers: &ElfHeaders) -> KernelTable {
-    let rows = table
-        .rows
-        .iter()
-        .map(|row| ir_row { address_low: row.address_low, rule: row.rule })
-        .collect();
-    let rules = table.rules.iter().map(|rule| rule.to_abi()).collect();
-    let go = table.go.as_ref().map(|go| GoImage { text: go.text.clone(), offsets: go_offsets(go) });
-    let mut kernel = KernelTable { pages: Vec::new(), rows, rules, go };
-    kernel.pages.extend(table.pages.iter().map(|page| PageRows {
-        page: page.index,
-        first: page.first_row as usize,
-        count: page.row_count as usize,
-    }));
-    let (first, rule) = (kernel.rows.len(), kernel.rules.len());
-    let mut holes = Vec::new();
-    for segment in headers.segments.0.iter().filter(|segment| segment.is_executable) {
-        let end = segment.svma.saturating_add(segment.memory_size.min(MAX_SEGMENT_BYTES));
-        for page in (segment.svma >> PAGE_SHIFT)..=(end.saturating_sub(1) >> PAGE_SHIFT) {
-            let Ok(page) = u32::try_from(page) else { continue };
-            if table.pages.binary_search_by_key(&page, |p| p.index).is_err() {
-                holes.push(PageRows { page, first, count: 1 });
+    fn read(&mut self, image: ImageId, source: &ImageSource) -> Outcome {
+        let Ok(bytes) = source.open() else { return Outcome::NoImage };
+        let headers = match &bytes {
+            ImageBytes::File(file) => ElfHeaders::read(&**file),
+            ImageBytes::Memory(bytes) => ElfHeaders::read(&bytes[..]),
+        };
+        let headers = match headers {
+            Ok(headers) => headers,
+            Err(error) => {
+                tracing::debug!(image = image.0, %error, "not an image");
+                return Outcome::NoImage;
             }
+        };
+        let mut read =
+            ReadImage { headers, same_as: None, is_planned: false, go: None, pages: Vec::new() };
+        let build_id = read.headers.build_id.as_ref().map(ToString::to_string);
+        read.same_as = build_id.and_then(|build_id| {
+            self.same.find((image, source), &bytes, &build_id, &read.headers.segments)
+        });
+        if read.same_as.is_none() && read.headers.class == ElfClass::Bits64 {
+            self.plan(image, &bytes, &mut read);
         }
+        Outcome::Read(Box::new(read))
     }
-    if !holes.is_empty() && u16::try_from(rule).is_ok() {
-        kernel.rules.push(ir_rule::default());
-        kernel.rows.push(ir_row { address_low: 0, rule: rule as u16 });
-        kernel.pages.extend(holes);
-        kernel.pages.sort_by_key(|page| page.page);
-        kernel.pages.dedup_by_key(|page| page.page);
+
+    fn plan(&mut self, image: ImageId, bytes: &ImageBytes, read: &mut ReadImage) {
+        let mut plan = match open_plan(bytes) {
+            Ok(plan) => plan,
+            Err(error) => {
+                tracing::debug!(image = image.0, %error, "no unwind table");
+                return;
+            }
+        };
+        read.is_planned = true;
+        let go = plan.go();
+        read.go = go.map(|go| GoImage { text: go.text.clone(), offsets: go_offsets(go) });
+        let pages: Vec<u32> = plan.pages().take(SMALL_PAGES + 1).collect();
+        if pages.len() <= SMALL_PAGES {
+            read.pages = make(&mut plan, bytes, &pages).unwrap_or_default();
+        }
+        self.plans.put(image, plan);
     }
-    kernel
+
+    fn make(&mut self, image: ImageId, source: &ImageSource, pages: &[u32]) -> Outcome {
+        let made = self.made(image, source, pages);
+        made.map_or_else(|| Outcome::Unmade(pages.to_vec()), Outcome::Made)
+    }
+
+    fn made(&mut self, image: ImageId, source: &ImageSource, pages: &[u32]) -> Option<Vec<Page>> {
+        let bytes = source.open().ok()?;
+        let mut plan = match self.plans.take(image) {
+            Some(plan) => plan,
+            None => open_plan(&bytes).ok()?,
+        };
+        let made = make(&mut plan, &bytes, pages);
+        self.plans.put(image, plan);
+        made
+    }
 }
 
-const PAGE_SHIFT: u32 = infrared_unwind::PAGE_SHIFT;
-/// A segment that claims more code than this is not believed.
-const MAX_SEGMENT_BYTES: u64 = 4 << 30;
+fn open_plan(bytes: &ImageBytes) -> Result<Plan, infrared_unwind::Error> {
+    let options = Options::default();
+    match bytes {
+        ImageBytes::File(file) => Plan::open(&object::ReadCache::new(&**file), &options),
+        ImageBytes::Memory(bytes) => Plan::open(&bytes[..], &options),
+    }
+}
+
+fn make(plan: &mut Plan, bytes: &ImageBytes, pages: &[u32]) -> Option<Vec<Page>> {
+    let made = match bytes {
+        ImageBytes::File(file) => plan.make(&object::ReadCache::new(&**file), pages),
+        ImageBytes::Memory(bytes) => plan.make(&bytes[..], pages),
+    };
+    Some(made.ok()?.into_iter().map(|(number, table)| to_kernel(number, &table)).collect())
+}
+
+fn to_kernel(number: u32, table: &CompactTable) -> Page {
+    let row = |row: &infrared_unwind::Row| ir_row { address_low: row.address_low, rule: row.rule };
+    Page {
+        number,
+        rows: table.rows.iter().map(row).collect(),
+        rules: table.rules.iter().map(|rule| rule.to_abi()).collect(),
+    }
+}
 
 fn go_offsets(go: &infrared_unwind::GoInfo) -> Option<ir_go_offsets> {
     let offsets = go.offsets?;
@@ -147,22 +219,4 @@ fn go_offsets(go: &infrared_unwind::GoInfo) -> Option<ir_go_offsets> {
         g_sched_bp: offsets.g_sched_bp,
         present: 1,
     })
-}
-
-/// What is known of an image's Go runtime.
-#[derive(Clone, Debug)]
-pub(crate) struct GoImage {
-    /// Stated addresses of Go code.
-    pub(crate) text: Range<u64>,
-    pub(crate) offsets: Option<ir_go_offsets>,
-}
-
-impl ImageBytes {
-    /// Bytes; 0 if the file does not tell.
-    pub(super) fn length(&self) -> u64 {
-        match self {
-            Self::File(file) => file.metadata().map_or(0, |meta| meta.len()),
-            Self::Memory(bytes) => bytes.len() as u64,
-        }
-    }
 }

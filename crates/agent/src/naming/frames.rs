@@ -1,6 +1,6 @@
 //! From frames of the kernel side to locations with names.
 
-use std::{collections::HashMap, io, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, io, path::PathBuf};
 
 use infrared_bpf::{
     UserStack,
@@ -11,7 +11,7 @@ use infrared_symbolize::{DebugSearch, ImageId, JitProcess, Limits, Open, Symboli
 
 use super::{jit::JitNames, kernel::KernelNames};
 use crate::{
-    images::{Image, ImageBytes},
+    images::{Image, ImageBytes, ImageSource},
     watch::ImageRef,
     window::{ClosedWindow, ProcessRef},
 };
@@ -78,18 +78,14 @@ impl FrameNamer {
     }
 
     fn symbolize(&mut self, number: u32, image: &Image, svmas: &[u64]) -> Vec<Symbolized> {
-        // Our numbers are never used twice, so they name an image without a build id as well as anything.
-        let id = match &*image.build_id {
-            "" => ImageId::File { device: 0, inode: number.into(), modified_ns: 0 },
-            build_id => ImageId::BuildId(Arc::from(build_id)),
-        };
+        // Our numbers are never used twice, and one stands for one contents. A build id does not: any file can have any.
+        let id = ImageId::File { device: 0, inode: number.into(), modified_ns: 0 };
         let search = DebugSearch {
             binary: PathBuf::from(&*image.path),
             root: PathBuf::from(if image.root.is_empty() { "/" } else { &image.root }),
             global: vec![PathBuf::from("/usr/lib/debug")],
         };
-        let bytes = image.bytes.clone();
-        let open: Box<Open<'_>> = Box::new(move || open_image(&bytes));
+        let open: Box<Open<'_>> = Box::new(|| open_image(&image.source));
         self.symbolizer
             .symbolize(&infrared_symbolize::Image { id: &id, open: &*open, search: &search }, svmas)
     }
@@ -265,10 +261,10 @@ fn place(frame: &ir_frame, process: Option<&ProcessRef>) -> Option<Place> {
     }
 }
 
-fn open_image(bytes: &ImageBytes) -> io::Result<Box<dyn infrared_symbolize::ReadAt>> {
-    match bytes {
+fn open_image(source: &ImageSource) -> io::Result<Box<dyn infrared_symbolize::ReadAt>> {
+    match source.open()? {
         ImageBytes::File(file) => Ok(Box::new(file.try_clone()?)),
-        ImageBytes::Memory(bytes) => Ok(Box::new(Arc::clone(bytes))),
+        ImageBytes::Memory(bytes) => Ok(Box::new(bytes)),
     }
 }
 

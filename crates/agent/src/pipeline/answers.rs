@@ -7,8 +7,8 @@ use infrared_processes::maps::{Mapping, MappingKind};
 
 use super::{Pipeline, deferred_queue::News};
 use crate::{
-    images::{ImageRegistry, ImageState},
-    reader::{Answer, FoundFile, FoundIdentity, FoundProcess, Reply},
+    images::{ImageRegistry, ImageState, NewFile},
+    reader::{Answer, FoundFile, FoundIdentity, FoundProcess, OpenedFile, Reply},
     watch::{Asked, ImageRef, MappedCode, MappingSet, Origin, Space, SpaceId},
 };
 impl Pipeline {
@@ -42,7 +42,7 @@ impl Pipeline {
     }
 
     fn take_answer(&mut self, answer: Answer, now_ns: u64) {
-        let Answer { ask, read_ns, process: found, files } = answer;
+        let Answer { ask, read_ns, process: found, user, files } = answer;
         let Some(process) = self.table.of_space(ask.pid, ask.space) else { return };
         // What was read is of another address space if there was an exec meanwhile.
         let is_it = process.space_at(read_ns).id == ask.space
@@ -58,7 +58,7 @@ impl Pipeline {
             _ => {}
         }
         if is_it || !ask.is_current {
-            take_files(space, files, &mut self.images);
+            take_files(space, files, (ask.pid, user), &mut self.images);
         }
         let (pid, id, is_gone) = (ask.pid, space.id, space.asked == Asked::Gone);
         if is_gone {
@@ -165,14 +165,21 @@ fn take_process(space: &mut Space, found: FoundProcess, told: Vec<(u64, Mapping)
 }
 
 /// Gives mappings the images of the files that were opened for them.
-fn take_files(space: &mut Space, files: Vec<FoundFile>, images: &mut ImageRegistry) {
+fn take_files(
+    space: &mut Space,
+    files: Vec<FoundFile>,
+    (pid, user): (u32, u32),
+    images: &mut ImageRegistry,
+) {
     if files.is_empty() {
         return;
     }
     let set = Arc::make_mut(&mut space.mappings);
     for FoundFile { mapping, file } in files {
         let path = String::from_utf8_lossy(&mapping.name).into_owned();
-        let image = file.and_then(|opened| images.of_file(opened.file, &path, &opened.root));
+        let image = file.and_then(|OpenedFile { file, root }| {
+            images.of_file(NewFile { file, mapping: &mapping, pid, user, path: &path, root: &root })
+        });
         let image =
             image.map_or(ImageRef::Unreadable, |image| ImageRef::Known { image, bias: None });
         set.resolve(&mapping, image);
@@ -188,7 +195,8 @@ fn follow(code: &MappedCode, images: &mut ImageRegistry) -> ImageRef {
     }
     let ImageRef::Known { image, bias: None } = code.image else { return code.image };
     let canonical = images.canonical(image);
-    let Some(found) = images.get(canonical) else { return ImageRef::Unreadable };
+    // It made room for others: its file is looked for again.
+    let Some(found) = images.get(canonical) else { return ImageRef::Unresolved };
     match found.state {
         ImageState::Pending => ImageRef::Known { image: canonical, bias: None },
         ImageState::Unreadable if found.segments.0.is_empty() => ImageRef::Unreadable,

@@ -1,7 +1,7 @@
 //! What goes into a turn of the pipeline, and what comes out of it.
 
 use infrared_bpf::{
-    CopiedStack, ImageTable, MappingBlock, Record, SidebandRecord, TableError, Unwound,
+    CopiedStack, MappingBlock, PageKey, PageTable, Record, SidebandRecord, TableError, Unwound,
 };
 use infrared_symbolize::JitProcess;
 
@@ -45,8 +45,14 @@ pub(crate) enum Command {
 
 /// What of the kernel side a turn needs at once: calculations over its tables, and the tables themselves.
 pub(crate) trait Tables {
-    /// Loads the table of an image. Returns the images that were evicted for it.
-    fn load(&mut self, image: u32, table: ImageTable<'_>) -> Result<Vec<u32>, TableError>;
+    /// Whether a page of an image's table is loaded.
+    fn contains(&self, key: PageKey) -> bool;
+    /// Loads a page. Others make room for it.
+    fn insert(&mut self, key: PageKey, table: PageTable<'_>) -> Result<(), TableError>;
+    /// Says of a page that it cannot be had.
+    fn insert_unreadable(&mut self, key: PageKey) -> Result<(), TableError>;
+    fn remove_page(&mut self, key: PageKey);
+    fn remove_image(&mut self, image: u32);
     /// Walks a copied stack.
     fn walk(&mut self, pid: u32, block: &MappingBlock, stack: CopiedStack<'_>) -> Unwound;
 }

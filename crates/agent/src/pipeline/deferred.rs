@@ -1,7 +1,9 @@
 //! Samples whose stacks came along as copies, because their process or its tables were not known yet: unwound here, once
 //! they are.
 
-use infrared_bpf::{CopiedStack, DeferredSample, UserStack, abi};
+use infrared_bpf::{
+    CopiedStack, DeferredSample, MappingBlock, PageKey, Record, UserStack, abi, pages_pointed_at,
+};
 
 use super::{
     Pipeline, Tables,
@@ -9,10 +11,12 @@ use super::{
     publishing::block,
 };
 use crate::{
-    images::{ImageId, ImageState},
+    images::ImageId,
     watch::{Asked, SpaceId},
 };
 
+/// Pages that one copied stack asks for at once.
+const PAGES_AHEAD: usize = 64;
 /// The hash of a stack of which nothing is known.
 const GONE_HASH: u64 = 0x676f_6e65;
 
@@ -67,8 +71,19 @@ impl Pipeline {
         };
         let mut unwound = tables.walk(sample.pid, &block, copied);
         let lacks_table = unwound.may_improve && unwound.stack.stop_reason == abi::IR_STOP_NO_TABLE;
-        if lacks_table && !is_last && (is_asked || self.reads_something_for(&block)) {
-            return Outcome::Waits;
+        if lacks_table && !is_last {
+            if let Some(missing) = unwound.missing {
+                self.want_pages(missing, &block, copied, tables);
+                if !self.images.contains(ImageId(missing.image)) {
+                    self.find_again(sample.pid, id, ImageId(missing.image), now_ns);
+                }
+                return Outcome::Waits;
+            }
+            let is_pending =
+                block.mappings.iter().any(|mapping| mapping.image == abi::IR_IMAGE_PENDING);
+            if is_asked || is_pending {
+                return Outcome::Waits;
+            }
         }
         if unwound.stack.frames.is_empty() && block.mappings.is_empty() {
             unwound.stack = UserStack {
@@ -102,16 +117,36 @@ impl Pipeline {
         }
     }
 
-    /// Whether waiting can help: an image of the process is being read, or an evicted table can be read again.
-    fn reads_something_for(&mut self, block: &infrared_bpf::MappingBlock) -> bool {
-        let mut reloads = false;
-        for mapping in &block.mappings {
-            let image = ImageId(mapping.image);
-            if self.images.get(image).is_some_and(|image| image.state == ImageState::Evicted) {
-                self.images.reload(image);
-                reloads = true;
-            }
+    /// An image made room for others, and is wanted again: its file is looked for as at first.
+    fn find_again(&mut self, pid: u32, id: SpaceId, gone: ImageId, now_ns: u64) {
+        if let Some(process) = self.table.of_space(pid, id)
+            && let Some(space) = process.space_mut(id)
+        {
+            space.forget_image(gone);
         }
-        reloads || block.mappings.iter().any(|mapping| mapping.image == abi::IR_IMAGE_PENDING)
+        self.ask_for(pid, id, true, now_ns);
+    }
+
+    /// Has the page made that a walk lacks, and those that it will lack next.
+    fn want_pages(
+        &mut self,
+        missing: PageKey,
+        block: &MappingBlock,
+        stack: CopiedStack<'_>,
+        tables: &dyn Tables,
+    ) {
+        for key in pages_pointed_at(block, stack, PAGES_AHEAD, |key| !tables.contains(key)) {
+            self.images.want(key, tables);
+        }
+        self.images.want(missing, tables);
+    }
+
+    /// Has the page made that the kernel's walk lacked: its sample waits for events that are on their way.
+    pub(super) fn want_missing(&mut self, record: &Record, tables: &dyn Tables) {
+        if let Record::Deferred(deferred) = record
+            && let Some(missing) = deferred.missing
+        {
+            self.images.want(missing, tables);
+        }
     }
 }

@@ -1,9 +1,10 @@
 //! What is looked after once a second: processes that ended, images that were read, counters.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use super::{Command, Pipeline, Tables};
 use crate::{
+    images::ImageCounts,
     losses::{Loss, Losses},
     reader::Question,
 };
@@ -16,6 +17,7 @@ const MAX_ASKED: usize = 4096;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Levels {
     pub(crate) images: usize,
+    pub(crate) image_counts: ImageCounts,
     pub(crate) processes: usize,
     pub(crate) losses: Losses,
 }
@@ -23,8 +25,9 @@ pub(crate) struct Levels {
 impl Pipeline {
     /// Takes in what was read of images, and follows it in all processes. Returns whether there was anything.
     pub(super) fn take_images(&mut self, tables: &mut dyn Tables) -> bool {
-        if self.images.settle(tables).is_empty() {
-            return false;
+        let settled = self.images.settle(tables);
+        if settled.images.is_empty() {
+            return settled.pages;
         }
         let open: Vec<_> = self
             .table
@@ -38,11 +41,12 @@ impl Pipeline {
         true
     }
 
-    pub(super) fn keep_house(&mut self, now_ns: u64) {
+    pub(super) fn keep_house(&mut self, now_ns: u64, tables: &mut dyn Tables) {
         if now_ns.saturating_sub(self.last_house_ns) < INTERVAL_NS {
             return;
         }
         self.last_house_ns = now_ns;
+        self.images.keep_house(tables, Instant::now());
         let mut ended = self.table.long_ended(now_ns);
         ended.truncate(MAX_ASKED);
         // Where a main thread has ended others may live on: that is asked before anything is forgotten.
@@ -73,9 +77,19 @@ impl Pipeline {
         self.losses.set(Loss::ProcessEvents, self.table.lost_events);
         self.losses.set(Loss::CutMappings, self.table.cut_mappings);
         self.losses.set(Loss::ForgottenSpace, self.table.forgotten_early);
-        self.losses.set(Loss::RefusedImage, self.images.refused);
+        let image_counts = self.images.counts();
+        for (loss, count) in [
+            (Loss::EvictedImage, image_counts.evicted),
+            (Loss::RefusedImage, image_counts.refused),
+            (Loss::UnreachableFile, image_counts.unreachable),
+            (Loss::UnreadablePage, image_counts.pages_unreadable),
+            (Loss::RefusedPage, image_counts.pages_refused),
+        ] {
+            self.losses.set(loss, count);
+        }
         Levels {
             images: self.images.len(),
+            image_counts,
             processes: self.table.len(),
             losses: self.losses.clone(),
         }

@@ -107,6 +107,7 @@ impl Pipeline {
         let mut early = std::mem::take(&mut self.early);
         early.extend(records);
         for record in early {
+            self.want_missing(&record, tables);
             if time_of(&record).is_some_and(|time_ns| time_ns > horizon_ns) {
                 self.early.push(record);
             } else {
@@ -119,7 +120,7 @@ impl Pipeline {
         self.retry_deferred(news, now_ns, tables);
         self.publish();
         self.scan(now_ns);
-        self.keep_house(now_ns);
+        self.keep_house(now_ns, tables);
         self.learn_forgotten();
         self.close_window_if_due(now_ns, is_naming_behind);
         std::mem::take(&mut self.commands)

@@ -65,6 +65,6 @@ impl Pipeline {
                     _ => None,
                 },
             );
-        ImageSnapshot::take(&self.images, framed.chain(mapped))
+        ImageSnapshot::take(&self.images, framed, mapped)
     }
 }

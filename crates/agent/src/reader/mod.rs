@@ -55,6 +55,9 @@ pub(crate) enum Question {
     Alive(Vec<u32>),
 }
 
+/// The files of a process that is gone are nobody's in particular.
+pub(crate) const NOBODY: u32 = u32::MAX;
+
 /// What was read of a process.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -63,6 +66,8 @@ pub(crate) struct Answer {
     pub(crate) read_ns: u64,
     /// `None`: it is gone, or another process has its pid.
     pub(crate) process: Option<FoundProcess>,
+    /// Its effective user; [`NOBODY`] of one that is gone.
+    pub(crate) user: u32,
     pub(crate) files: Vec<FoundFile>,
 }
 

@@ -17,7 +17,10 @@ use infrared_bpf::monotonic_ns;
 use infrared_processes::{Pid, ProcFs, ProcessDir, maps::MapLimits};
 use rustix::event::{EventfdFlags, eventfd};
 
-use super::{Answer, Ask, CodeWanted, FoundProcess, Identifier, Question, Reply, files::open_file};
+use super::{
+    Answer, Ask, CodeWanted, FoundFile, FoundProcess, Identifier, NOBODY, Question, Reply,
+    files::open_file,
+};
 use crate::health::{Health, Pulse};
 
 /// Questions that wait at most.
@@ -215,8 +218,11 @@ impl Shared {
         let mapped = process.iter().filter(|_| ask.code == CodeWanted::MappingsAndFiles);
         let mapped = mapped.flat_map(|found| found.mappings.iter().flatten());
         let wanted = mapped.filter(|mapping| mapping.is_file()).chain(&ask.files).cloned();
-        let files = wanted.map(|mapping| open_file(dir.as_ref(), mapping)).collect();
-        Reply::Process(Box::new(Answer { ask, read_ns: monotonic_ns(), process, files }))
+        let files: Vec<FoundFile> =
+            wanted.map(|mapping| open_file(dir.as_ref(), mapping)).collect();
+        let status = dir.as_ref().filter(|_| !files.is_empty()).and_then(|dir| dir.status().ok());
+        let user = status.map_or(NOBODY, |status| status.effective_uid);
+        Reply::Process(Box::new(Answer { ask, read_ns: monotonic_ns(), process, user, files }))
     }
 
     fn is_refused(&self, dir: &ProcessDir) -> bool {
@@ -250,6 +256,7 @@ fn nothing(ask: Ask) -> Reply {
         ask,
         read_ns: monotonic_ns(),
         process: None,
+        user: NOBODY,
         files: Vec::new(),
     }))
 }

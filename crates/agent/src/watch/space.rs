@@ -6,6 +6,7 @@ use infrared_bpf::abi::{IR_IMAGE_FIRST, ir_frame, ir_go_offsets};
 use infrared_processes::maps::Mapping;
 
 use super::mappings::{ImageRef, MappingSet};
+use crate::images::ImageId;
 
 /// Who a process is, as labels of its series (all but the thread's).
 pub(crate) type ProcessIdentity = BTreeMap<String, String>;
@@ -181,6 +182,16 @@ impl Space {
         self.told.is_dirty = true;
         self.told.is_settled = false;
         self.is_unresolved = true;
+    }
+
+    /// An image made room for others: what is mapped of it is looked for again.
+    pub(crate) fn forget_image(&mut self, gone: ImageId) {
+        for code in Arc::make_mut(&mut self.mappings).iter_mut() {
+            if matches!(code.image, ImageRef::Known { image, .. } if image == gone) {
+                code.image = ImageRef::Unresolved;
+            }
+        }
+        self.changed();
     }
 
     fn replace(&mut self, replaced: Replaced) {

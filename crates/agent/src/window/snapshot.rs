@@ -9,12 +9,25 @@ use crate::images::{Image, ImageId, ImageRegistry};
 pub(crate) struct ImageSnapshot(HashMap<u32, Image>);
 
 impl ImageSnapshot {
-    /// Those of `ids` that are known.
-    pub(crate) fn take(images: &ImageRegistry, ids: impl Iterator<Item = ImageId>) -> Self {
-        let mut found = HashMap::new();
-        for id in ids {
-            if let Some(image) = images.get(id) {
-                found.entry(id.0).or_insert_with(|| image.clone());
+    /// Those that are known of the images that frames are in, whose files stay at hand, and of those that are mapped.
+    pub(crate) fn take(
+        images: &ImageRegistry,
+        framed: impl Iterator<Item = ImageId>,
+        mapped: impl Iterator<Item = ImageId>,
+    ) -> Self {
+        let mut found: HashMap<u32, Image> = HashMap::new();
+        for id in framed {
+            if !found.contains_key(&id.0)
+                && let Some(image) = images.get_for_names(id)
+            {
+                found.insert(id.0, image.clone());
+            }
+        }
+        for id in mapped {
+            if !found.contains_key(&id.0)
+                && let Some(image) = images.get(id)
+            {
+                found.insert(id.0, image.clone());
             }
         }
         Self(found)

@@ -1,8 +1,8 @@
 //! A pipeline, and a world around it that says what happens when.
 
 use infrared_bpf::{
-    CopiedStack, DeferredSample, Exec, ImageTable, KernelError, KernelStack, MappingBlock, Record,
-    SidebandEvent, SidebandRecord, TableError, Unwound, UserStack,
+    CopiedStack, DeferredSample, Exec, KernelError, KernelStack, MappingBlock, PageKey, PageTable,
+    Record, SidebandEvent, SidebandRecord, TableError, Unwound, UserStack,
     abi::{IR_STOP_COMPLETE, ir_registers, ir_sample},
 };
 use infrared_processes::maps::MappingRef;
@@ -26,15 +26,27 @@ pub(super) struct FakeTables {
 }
 
 impl Tables for FakeTables {
-    fn load(&mut self, _: u32, _: ImageTable<'_>) -> Result<Vec<u32>, TableError> {
-        Ok(Vec::new())
+    fn contains(&self, _: PageKey) -> bool {
+        true
     }
+
+    fn insert(&mut self, _: PageKey, _: PageTable<'_>) -> Result<(), TableError> {
+        Ok(())
+    }
+
+    fn insert_unreadable(&mut self, _: PageKey) -> Result<(), TableError> {
+        Ok(())
+    }
+
+    fn remove_page(&mut self, _: PageKey) {}
+
+    fn remove_image(&mut self, _: u32) {}
 
     fn walk(&mut self, pid: u32, _: &MappingBlock, _: CopiedStack<'_>) -> Unwound {
         self.walks += 1;
         let (hash, stop_reason) = (0x1000 + u64::from(pid), self.stop_reason);
         let stack = UserStack { hash, stop_reason, pid: 0, frames: Vec::new() };
-        Unwound { stack, may_improve: stop_reason != IR_STOP_COMPLETE }
+        Unwound { stack, may_improve: stop_reason != IR_STOP_COMPLETE, missing: None }
     }
 }
 
@@ -140,7 +152,12 @@ impl World {
             ..named(b"worker")
         };
         let (registers, memory) = (ir_registers::default(), Vec::new());
-        self.take(Record::Deferred(Box::new(DeferredSample { sample, registers, memory })))
+        self.take(Record::Deferred(Box::new(DeferredSample {
+            sample,
+            registers,
+            missing: None,
+            memory,
+        })))
     }
 
     pub(super) fn kernel_stack(&mut self, hash: u64) -> &mut Self {
@@ -161,7 +178,7 @@ impl World {
                 is_heritable: service.starts_with("declared"),
             }),
         });
-        let answer = Answer { ask, read_ns, process, files: Vec::new() };
+        let answer = Answer { ask, read_ns, process, user: 0, files: Vec::new() };
         self.input.replies.push(Reply::Process(Box::new(answer)));
         self
     }

@@ -1,0 +1,67 @@
+//! What tells a file from every other, and from itself with other contents.
+
+use std::{fs::File, io, os::unix::fs::MetadataExt};
+
+/// Device, inode, size and times of change. Whoever writes to a file changes its times, but for writes through shared
+/// mappings: see [`FileOwner`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct FileIdentity {
+    device: u64,
+    inode: u64,
+    pub(super) size: u64,
+    modified_ns: (i64, i64),
+    changed_ns: (i64, i64),
+}
+
+/// Who can change a file's contents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileOwner {
+    user: u32,
+    /// Others can write to it as well.
+    is_shared: bool,
+}
+
+/// A file's group and everybody may write.
+const WRITABLE_BY_OTHERS: u32 = 0o022;
+
+impl FileIdentity {
+    pub(super) fn of(file: &File) -> io::Result<(Self, FileOwner)> {
+        let meta = file.metadata()?;
+        let identity = Self {
+            device: meta.dev(),
+            inode: meta.ino(),
+            size: meta.size(),
+            modified_ns: (meta.mtime(), meta.mtime_nsec()),
+            changed_ns: (meta.ctime(), meta.ctime_nsec()),
+        };
+        let is_shared = meta.mode() & WRITABLE_BY_OTHERS != 0;
+        Ok((identity, FileOwner { user: meta.uid(), is_shared }))
+    }
+}
+
+impl FileOwner {
+    /// Whether this file may stand for one of `other`: who can write here can have no other names shown there than
+    /// those of their own files.
+    pub(super) fn may_stand_for(self, other: Self) -> bool {
+        !self.is_shared && (self.user == 0 || self.user == other.user)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_systems_files_and_ones_own_stand_for_a_file() {
+        let owner = |user, is_shared| FileOwner { user, is_shared };
+        for (candidate, file, may) in [
+            (owner(0, false), owner(1000, false), true),
+            (owner(1000, false), owner(1000, false), true),
+            (owner(1000, false), owner(0, false), false),
+            (owner(1000, false), owner(1001, false), false),
+            (owner(0, true), owner(1000, false), false),
+        ] {
+            assert_eq!(candidate.may_stand_for(file), may, "{candidate:?} for {file:?}");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Where the bytes of an image come from: a file, held open while it is used and opened anew when it is needed later; or
+//! a copy of memory (the vDSO).
+//!
+//! An open file keeps its memory, disk space and mount, whatever became of it. So it is let go of soon, and opened again
+//! through a process that maps it, or by its path; it is then the same file, or none.
+
+use std::{
+    collections::VecDeque,
+    fs::File,
+    io,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use infrared_processes::{
+    Pid, ProcFs,
+    image::{open, open_of_gone},
+    maps::Mapping,
+};
+
+use super::identity::FileIdentity;
+
+/// A file that was not used for so long is let go of. A window is shorter, so what is sampled stays at hand.
+const HELD: Duration = Duration::from_secs(20);
+/// Processes that are remembered to map a file: the last ones are the likeliest to be alive.
+const MAX_PLACES: usize = 4;
+
+/// Bytes that can be read now.
+#[derive(Clone, Debug)]
+pub(crate) enum ImageBytes {
+    File(Arc<File>),
+    Memory(Arc<[u8]>),
+}
+
+/// Where a file was mapped.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    /// Two files with equal contents are one image.
+    pub(super) identity: FileIdentity,
+    pub(super) pid: u32,
+    pub(super) mapping: Mapping,
+}
+
+#[derive(Debug)]
+struct FileState {
+    held: Option<Arc<File>>,
+    used: Instant,
+    places: VecDeque<Place>,
+    counts: Arc<Reopening>,
+}
+
+#[derive(Debug)]
+enum Origin {
+    Memory(Arc<[u8]>),
+    File(Mutex<FileState>),
+}
+
+/// Where the bytes of an image come from. Clones share it, on all threads.
+#[derive(Clone, Debug)]
+pub(crate) struct ImageSource(Arc<Origin>);
+
+/// Files that were opened anew, and that could not be.
+#[derive(Debug, Default)]
+pub(super) struct Reopening {
+    pub(super) reopened: AtomicU64,
+    pub(super) unreachable: AtomicU64,
+}
+
+impl ImageSource {
+    pub(super) fn of_memory(bytes: Arc<[u8]>) -> Self {
+        Self(Arc::new(Origin::Memory(bytes)))
+    }
+
+    pub(super) fn of_file(file: File, place: Place, counts: Arc<Reopening>) -> Self {
+        let (held, places) = (Some(Arc::new(file)), VecDeque::from([place]));
+        let state = FileState { held, used: Instant::now(), places, counts };
+        Self(Arc::new(Origin::File(Mutex::new(state))))
+    }
+
+    fn state(&self) -> Option<MutexGuard<'_, FileState>> {
+        match &*self.0 {
+            Origin::Memory(_) => None,
+            Origin::File(state) => Some(state.lock().unwrap_or_else(PoisonError::into_inner)),
+        }
+    }
+
+    /// The bytes, opened if need be. Not for the driver: it may take time.
+    pub(crate) fn open(&self) -> io::Result<ImageBytes> {
+        let mut state = match &*self.0 {
+            Origin::Memory(bytes) => return Ok(ImageBytes::Memory(Arc::clone(bytes))),
+            Origin::File(_) => self.state().ok_or(io::ErrorKind::NotFound)?,
+        };
+        state.used = Instant::now();
+        if state.held.is_none() {
+            state.held = reopen(&state.places).map(Arc::new);
+            let counts = &state.counts;
+            let is_reopened = state.held.is_some();
+            let count = if is_reopened { &counts.reopened } else { &counts.unreachable };
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        let held = state.held.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        Ok(ImageBytes::File(Arc::clone(held)))
+    }
+
+    /// Keeps the file at hand a while longer, if it is.
+    pub(crate) fn keep(&self) {
+        if let Some(mut state) = self.state() {
+            state.used = Instant::now();
+        }
+    }
+
+    /// A process maps the file, or one with the same contents; `file` is that.
+    pub(super) fn add_place(&self, place: Place, file: Option<File>) {
+        let Some(mut state) = self.state() else { return };
+        state.used = Instant::now();
+        if state.held.is_none() {
+            state.held = file.map(Arc::new);
+        }
+        state.places.retain(|known| known.pid != place.pid);
+        if state.places.len() >= MAX_PLACES {
+            state.places.pop_front();
+        }
+        state.places.push_back(place);
+    }
+
+    /// Where the file was mapped first.
+    pub(super) fn place(&self) -> Option<Place> {
+        self.state()?.places.front().cloned()
+    }
+
+    /// Lets go of the file if nobody has used it for a while, or at once. Returns whether it is held on to.
+    pub(super) fn let_go(&self, now: Instant, at_once: bool) -> bool {
+        let Some(mut state) = self.state() else { return false };
+        if at_once || now.duration_since(state.used) >= HELD {
+            state.held = None;
+        }
+        state.held.is_some()
+    }
+
+    /// Bytes; 0 where that is not known without opening the file.
+    pub(super) fn length(&self) -> u64 {
+        match &*self.0 {
+            Origin::Memory(bytes) => bytes.len() as u64,
+            Origin::File(_) => self.place().map_or(0, |place| place.identity.size),
+        }
+    }
+}
+
+fn reopen(places: &VecDeque<Place>) -> Option<File> {
+    let procfs = ProcFs::system();
+    places.iter().rev().find_map(|place| {
+        let of_process = || open(&procfs.process(Pid(place.pid)).ok()?, &place.mapping).ok();
+        let opened = [of_process(), open_of_gone(&place.mapping, None).ok()];
+        let same = |file: &File| FileIdentity::of(file).is_ok_and(|(id, _)| id == place.identity);
+        opened.into_iter().flatten().map(|image| image.file).find(same)
+    })
+}

@@ -1,0 +1,103 @@
+//! Pages that walks want and that are not made yet: which image's are made next. Pure.
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+
+use infrared_bpf::PageKey;
+
+/// Pages of one image that are made at once: others wait no longer than that takes.
+const BATCH: usize = 64;
+/// Pages that wait at most. More are wanted again by the walks that lack them.
+const MAX_WAITING: usize = 16_384;
+
+/// Wanted pages, in the order in which their images were first wanted.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    waiting: HashMap<u32, BTreeSet<u32>>,
+    order: VecDeque<u32>,
+    count: usize,
+    in_flight: HashSet<PageKey>,
+}
+
+impl Wanted {
+    pub(super) fn add(&mut self, key: PageKey) {
+        if self.count >= MAX_WAITING || self.in_flight.contains(&key) {
+            return;
+        }
+        let pages = self.waiting.entry(key.image).or_insert_with(|| {
+            self.order.push_back(key.image);
+            BTreeSet::new()
+        });
+        self.count += usize::from(pages.insert(key.page));
+    }
+
+    /// Nothing waits, and nothing is being made.
+    pub(super) fn is_idle(&self) -> bool {
+        self.count == 0 && self.in_flight.is_empty()
+    }
+
+    /// The image whose turn it is.
+    pub(super) fn next(&self) -> Option<u32> {
+        self.order.front().copied()
+    }
+
+    /// Takes pages of an image to be made. What is left of it comes after the others.
+    pub(super) fn take(&mut self, image: u32) -> Vec<u32> {
+        self.order.retain(|waiting| *waiting != image);
+        let Some(mut pages) = self.waiting.remove(&image) else { return Vec::new() };
+        let mut taken = Vec::with_capacity(BATCH.min(pages.len()));
+        while taken.len() < BATCH
+            && let Some(page) = pages.pop_first()
+        {
+            taken.push(page);
+        }
+        self.count -= taken.len();
+        self.in_flight.extend(taken.iter().map(|page| PageKey { image, page: *page }));
+        if !pages.is_empty() {
+            self.waiting.insert(image, pages);
+            self.order.push_back(image);
+        }
+        taken
+    }
+
+    /// A page was made, or cannot be.
+    pub(super) fn done(&mut self, key: PageKey) {
+        self.in_flight.remove(&key);
+    }
+
+    /// Nobody wants pages of an image that is gone.
+    pub(super) fn forget(&mut self, image: u32) {
+        self.order.retain(|waiting| *waiting != image);
+        self.count -= self.waiting.remove(&image).map_or(0, |pages| pages.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_take_turns_and_a_page_is_made_once() {
+        let mut wanted = Wanted::default();
+        let key = |image, page| PageKey { image, page };
+        for page in 0..BATCH as u32 + 2 {
+            wanted.add(key(20, page));
+        }
+        wanted.add(key(21, 7));
+        wanted.add(key(21, 7));
+        assert_eq!(wanted.next(), Some(20));
+        assert_eq!(wanted.take(20).len(), BATCH);
+        wanted.add(key(20, 3));
+        assert_eq!((wanted.next(), wanted.take(21)), (Some(21), vec![7]));
+        assert_eq!(wanted.take(20), [64, 65], "page 3 is being made");
+        assert_eq!(wanted.next(), None);
+        for page in 0..66 {
+            wanted.done(key(20, page));
+        }
+        assert!(!wanted.is_idle());
+        wanted.done(key(21, 7));
+        assert!(wanted.is_idle());
+        wanted.add(key(20, 3));
+        wanted.forget(20);
+        assert!(wanted.is_idle() && wanted.next().is_none());
+    }
+}
