@@ -10,7 +10,7 @@ extern const volatile struct ir_config ir_config;
 struct copy_stack {
 	struct ir_copy *copy;
 	u64 address;	/* of the first page up, or after the first page down */
-	u64 *pages;	/* bit n: page n was copied */
+	u64 *pages;	/* IR_COPY_WORDS of them; bit n: page n was copied */
 };
 
 IR_INLINE long copy_page(struct copy_stack *stack, u32 index, u64 address)
@@ -25,7 +25,7 @@ IR_INLINE long copy_page(struct copy_stack *stack, u32 index, u64 address)
 	if (!ir_read_user(stack->copy->stack + offset, IR_COPY_PAGE, address))
 		return 0;
 	stack->copy->pages = taken + 1;
-	*stack->pages |= 1ULL << (index & 63);
+	stack->pages[(index >> 6) & (IR_COPY_WORDS - 1)] |= 1ULL << (index & 63);
 	return 0;
 }
 
@@ -50,28 +50,37 @@ IR_INLINE u64 stack_root(struct task_struct *task)
 	return (inside + IR_COPY_PAGE) & ~(u64)(IR_COPY_PAGE - 1);
 }
 
-IR_INLINE bool may_copy(struct ir_copy *copy, u64 now)
+IR_INLINE bool may_copy(struct ir_cpu *cpu, u64 now)
 {
 	u64 second = now >> 30;
 
-	if (copy->second != second) {
-		copy->second = second;
-		copy->count = 0;
+	if (cpu->copies_second != second) {
+		cpu->copies_second = second;
+		cpu->copies = 0;
 	}
-	return copy->count++ < ir_config.max_deferred;
+	return cpu->copies++ < ir_config.max_deferred;
 }
 
-/*
- * Sends the sample with registers and the top of the stack, for user space to unwind. false if this CPU has done so too
- * often in this second.
- */
-IR_APART bool send_deferred(struct ir_cpu *cpu, struct task_struct *task)
+/* A buffer that no other CPU fills now, or NULL. A CPU begins with its own, so that mostly one look is enough. */
+IR_INLINE struct ir_copy *take_copy(u32 cpu)
 {
-	u32 index = cpu->walk.sample.cpu;
-	struct ir_copy *copy = bpf_map_lookup_elem(&ir_copies, &index);
+	for (u32 i = 0; i < IR_COPIES; i++) {
+		u32 index = (cpu + i) & (IR_COPIES - 1);
+		struct ir_copy *copy = bpf_map_lookup_elem(&ir_copies, &index);
 
-	if (!copy || !may_copy(copy, cpu->walk.sample.time_ns))
-		return false;
+		if (copy && __sync_val_compare_and_swap(&copy->is_taken, 0, 1) == 0)
+			return copy;
+	}
+	return 0;
+}
+
+IR_INLINE void give_back_copy(struct ir_copy *copy)
+{
+	__sync_lock_test_and_set(&copy->is_taken, 0);
+}
+
+IR_APART int fill_copy(struct ir_cpu *cpu, struct task_struct *task, struct ir_copy *copy)
+{
 	copy->head.sample = cpu->walk.sample;
 	copy->head.sample.type = IR_RECORD_DEFERRED;
 	copy->head.missing = cpu->walk.missing;
@@ -81,11 +90,12 @@ IR_APART bool send_deferred(struct ir_cpu *cpu, struct task_struct *task)
 	struct copy_stack stack = {
 		.copy = copy,
 		.address = sp & ~(u64)(IR_COPY_PAGE - 1),
-		.pages = &copy->head.stack_pages,
+		.pages = copy->head.stack_pages,
 	};
 
 	copy->pages = 0;
-	copy->head.stack_pages = copy->head.root_pages = 0;
+	for (u32 i = 0; i < IR_COPY_WORDS; i++)
+		copy->head.stack_pages[i] = copy->head.root_pages[i] = 0;
 	copy->head.stack_address = stack.address;
 	u64 root = stack_root(task), wanted = on_signal_stack ? IR_COPY_PAGES / 2 : IR_COPY_PAGES;
 
@@ -95,10 +105,26 @@ IR_APART bool send_deferred(struct ir_cpu *cpu, struct task_struct *task)
 	bpf_loop(wanted, copy_page_up, &stack, 0);
 	if (on_signal_stack) {
 		stack.address = root;
-		stack.pages = &copy->head.root_pages;
+		stack.pages = copy->head.root_pages;
 		bpf_loop(IR_COPY_PAGES / 2, copy_page_down, &stack, 0);
 	}
 	copy->head.root_address = stack.address;
+	return 0;
+}
+
+/*
+ * Sends the sample with registers and the top of the stack, for user space to unwind. false if it cannot: this CPU has done
+ * so too often in this second, or all buffers are in use.
+ */
+IR_APART bool send_deferred(struct ir_cpu *cpu, struct task_struct *task)
+{
+	struct ir_copy *copy = may_copy(cpu, cpu->walk.sample.time_ns) ? take_copy(cpu->walk.sample.cpu) : 0;
+
+	if (!copy) {
+		ir_count(cpu, IR_STAT_UNCOPIED, 1);
+		return false;
+	}
+	fill_copy(cpu, task, copy);
 	u64 bytes = copy->pages * IR_COPY_PAGE;
 
 	if (bytes > IR_STACK_COPY_MAX)
@@ -106,5 +132,6 @@ IR_APART bool send_deferred(struct ir_cpu *cpu, struct task_struct *task)
 	ir_count(cpu, IR_STAT_DEFERRED, 1);
 	if (!send(cpu, &copy->head, sizeof(struct ir_deferred) + bytes, true))
 		ir_count(cpu, IR_STAT_LOST_RING_FULL, 1);
+	give_back_copy(copy);
 	return true;
 }

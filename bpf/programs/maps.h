@@ -122,6 +122,8 @@ struct ir_cpu {
 	struct ir_counters counters;
 	struct ir_known_process known_process;
 	u64 quiet_bytes;	/* sent since user space was last woken */
+	u64 copies_second;	/* of the last copy of a stack */
+	u64 copies;		/* in it */
 	struct ir_walk walk;
 	struct ir_known_rules known;
 	struct {
@@ -140,14 +142,16 @@ struct {
 
 /* A sample on its way to user space with a copy of the stack. */
 struct ir_copy {
-	u64 second;		/* of the last copy */
-	u64 count;		/* of copies in it */
+	u64 is_taken;		/* 1: a CPU fills it */
 	u64 pages;		/* in the present copy; here, as the verifier would follow every number that it might be */
 	struct ir_deferred head;
 	unsigned char stack[IR_STACK_COPY_MAX];
 };
 
-/* (sized) An entry a CPU. */
+/* CPUs that copy at the same time at most: a copy takes some microseconds. */
+#define IR_COPIES 8
+
+/* (sized) A pool: an entry a CPU, or IR_COPIES. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

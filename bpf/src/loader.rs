@@ -22,6 +22,9 @@ use crate::{
     tables::UnwindTables,
 };
 
+/// `IR_COPIES` of `programs/maps.h`.
+const MAX_COPIES: u32 = 8;
+
 static ON_CPU: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/on_cpu.bpf.o"));
 static PROCESS_EVENTS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/process_events.bpf.o"));
 
@@ -219,7 +222,8 @@ fn load_on_cpu(config: &KernelConfig, cpus: u32) -> Result<Object, KernelError> 
     configure(&mut open, config, "on_cpu")?;
     for mut map in open.maps_mut() {
         let size = match map.name().to_str() {
-            Some("ir_cpus" | "ir_copies") => cpus,
+            Some("ir_cpus") => cpus,
+            Some("ir_copies") => cpus.min(MAX_COPIES).next_power_of_two(),
             Some("ir_records") => ring_bytes,
             _ => continue,
         };

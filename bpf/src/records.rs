@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use infrared_abi::{
-    IR_COPY_PAGE, IR_RECORD_DEFERRED, IR_RECORD_EXEC, IR_RECORD_KERNEL_STACK, IR_RECORD_SAMPLE,
-    Pod, ir_deferred, ir_exec, ir_frame, ir_kernel_stack, ir_registers, ir_sample, ir_stack, read,
+    IR_COPY_PAGE, IR_COPY_PAGES, IR_COPY_WORDS, IR_RECORD_DEFERRED, IR_RECORD_EXEC,
+    IR_RECORD_KERNEL_STACK, IR_RECORD_SAMPLE, Pod, ir_deferred, ir_exec, ir_frame, ir_kernel_stack,
+    ir_registers, ir_sample, ir_stack, read,
 };
 
 use crate::tables::PageKey;
@@ -187,8 +188,9 @@ impl Record {
     }
 }
 
-fn pages_of(bits: u64) -> impl Iterator<Item = u32> {
-    (0..u64::BITS).filter(move |number| bits >> number & 1 == 1)
+fn pages_of(words: [u64; IR_COPY_WORDS as usize]) -> impl Iterator<Item = u32> {
+    let is_set = move |number: &u32| words[(number / 64) as usize] >> (number % 64) & 1 == 1;
+    (0..IR_COPY_PAGES).filter(is_set)
 }
 
 fn elements<T: Pod>(bytes: &[u8], count: u32) -> Option<Vec<T>> {
@@ -233,12 +235,12 @@ mod tests {
         let head = ir_deferred {
             sample: ir_sample { type_: IR_RECORD_DEFERRED, ..Default::default() },
             stack_address: 0x7000,
-            stack_pages: 0b101,
+            stack_pages: [0b101, 0, 0, 1],
             root_address: 0x9_0000,
-            root_pages: 1 << 63 | 0b1011,
+            root_pages: [1 << 63 | 0b1011, 0, 0, 0],
             ..Default::default()
         };
-        let pages = [1, 2, 6, 5, 4, 3].map(|byte| vec![byte; PAGE]).concat();
+        let pages = [1, 2, 7, 6, 5, 4, 3].map(|byte| vec![byte; PAGE]).concat();
         let bytes = [bytes_of(&head), &pages].concat();
         let records = decode(&bytes).unwrap();
         let [Record::Deferred(deferred)] = &records[..] else { panic!("{records:?}") };
@@ -252,6 +254,7 @@ mod tests {
             piece(0x5_0000, &[3]),
             piece(0x8_c000, &[4]),
             piece(0x8_e000, &[5, 6]),
+            piece(0xc_7000, &[7]),
         ];
         assert!(deferred.memory == expected);
         assert!(decode(&bytes[..bytes.len() - 1]).is_none(), "a page is torn");

@@ -10,12 +10,14 @@
 /* Of an environment at exec, what travels. */
 #define IR_ENVIRONMENT_MAX  4096
 /* User stack memory that travels with a sample that the kernel cannot unwind yet. */
-#define IR_STACK_COPY_SHIFT 18
+#define IR_STACK_COPY_SHIFT 20
 #define IR_STACK_COPY_MAX   (1u << IR_STACK_COPY_SHIFT)
 #define IR_COPY_PAGE	    4096u
 #define IR_COPY_PAGES	    (IR_STACK_COPY_MAX / IR_COPY_PAGE)
 
-_Static_assert(IR_COPY_PAGES == 64, "the pages of a copy are counted in 64 bits");
+/* A bit for each page of a copy. */
+#define IR_COPY_WORDS	    (IR_COPY_PAGES / 64)
+_Static_assert((IR_COPY_WORDS & (IR_COPY_WORDS - 1)) == 0, "the words are masked");
 
 enum ir_record_type {
 	IR_RECORD_SAMPLE = 1,
@@ -103,12 +105,12 @@ struct ir_deferred {
 	struct ir_sample sample;
 	struct ir_registers registers;
 	unsigned long long stack_address;	/* runtime address of the page of the stack pointer */
-	unsigned long long stack_pages;		/* bit n: the page n pages above it follows */
+	unsigned long long stack_pages[IR_COPY_WORDS];	/* bit n: the page n pages above it follows */
 	unsigned long long root_address;	/* runtime address of the end of the thread's own stack */
-	unsigned long long root_pages;		/* bit n: the page that ends n pages below it follows */
+	unsigned long long root_pages[IR_COPY_WORDS];	/* bit n: the page that ends n pages below it follows */
 	struct ir_page_key missing;		/* the page of a table that the walk lacked; image 0: another reason */
 };
-_Static_assert(sizeof(struct ir_deferred) == 256, "a deferred sample's head is 248 bytes");
+_Static_assert(sizeof(struct ir_deferred) == 304, "a deferred sample's head is 304 bytes");
 
 /*
  * What a process was given to execute with: it may be gone before its environment can be read. environment_bytes bytes

@@ -13,6 +13,7 @@
 	X(USER_STACKS, "user_stacks", "user stacks unwound in the kernel")                                      \
 	X(KERNEL_FRAMES, "kernel_frames", "kernel frames")                                                     \
 	X(STACKS_SENT, "stacks_sent", "stacks sent to user space")                                             \
+	X(UNCOPIED, "samples_uncopied", "samples that user space could have unwound, but for too many of them")          \
 	X(LOST_ENVIRONMENT, "environments_lost", "environments at exec that were not sent: unreadable, too many or the ring was full") \
 	X(LOST_SELECTION, "selections_lost", "children of selected processes that are not sampled: too many are selected")
 

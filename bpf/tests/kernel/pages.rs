@@ -50,7 +50,7 @@ fn a_walk_that_lacks_a_page_is_deferred_and_names_it_until_the_page_is_there() {
     meanwhile();
     let without = session.take();
     assert!(without.samples.is_empty(), "rules of a page that is gone were used");
-    assert!(without.deferred.len() > 50);
+    assert!(without.deferred.len() > 5, "starved: {}", without.deferred.len());
     assert!(without.deferred.iter().all(|deferred| deferred.missing == Some(key)));
     // A walk over the copy lacks the same; the stack tells of it beforehand.
     let (copy, mut host) = (spinning(&without), HostUnwinder::default());
