@@ -39,6 +39,13 @@ impl FileIdentity {
     }
 }
 
+impl FileIdentity {
+    /// Whether it is the file that it was, written to or not: removing or renaming it counts as a change of it too.
+    pub(super) fn is_unwritten(&self, before: &Self) -> bool {
+        Self { changed_ns: before.changed_ns, ..*self } == *before
+    }
+}
+
 impl FileOwner {
     /// Whether this file may stand for one of `other`: who can write here can have no other names shown there than
     /// those of their own files.

@@ -11,6 +11,7 @@ mod identity;
 mod plans;
 mod registry;
 mod source;
+mod waiting;
 mod wanted;
 mod worker;
 

@@ -28,6 +28,7 @@ use super::{
     crowd::{self, Member},
     identity::FileIdentity,
     source::{Place, Reopening},
+    waiting::Waiting,
     wanted::Wanted,
     worker::{self, Finished, GoImage, Job, Outcome, Page, ReadImage, Task},
 };
@@ -35,9 +36,8 @@ use crate::{health::Health, pipeline::Tables, watch::ImageRef};
 
 /// The largest executables take seconds.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// Jobs that are with the reading thread at most: the others wait here, where the smallest file goes first. A small
-/// program is then not kept waiting by large ones.
-const QUEUE: usize = 4;
+/// Jobs that are with the reading thread at most: the others wait here.
+const QUEUE: usize = 16;
 /// Images that are known at most.
 const MAX_IMAGES: usize = 8192;
 /// When there are so many, so many make room at once.
@@ -115,8 +115,7 @@ pub(crate) struct ImageRegistry {
     vdso: Option<ImageId>,
     next: u32,
     uses: Cell<u64>,
-    /// Bytes and number of the images that are still to be read.
-    waiting: Vec<(u64, ImageId)>,
+    waiting: Waiting,
     wanted: Wanted,
     /// The last job was of pages: both kinds take turns.
     pages_last: bool,
@@ -149,7 +148,7 @@ impl ImageRegistry {
             vdso: None,
             next: IR_IMAGE_FIRST,
             uses: Cell::new(0),
-            waiting: Vec::new(),
+            waiting: Waiting::default(),
             wanted: Wanted::default(),
             pages_last: false,
             in_flight: 0,
@@ -278,7 +277,7 @@ impl ImageRegistry {
             go: None,
             is_32_bit: false,
         };
-        self.waiting.push((image.source.length(), id));
+        self.waiting.add(id, user, image.source.length());
         let entry = Entry { image, identity, user, used: Cell::new(0) };
         self.touch(&entry);
         self.images.insert(id, entry);
@@ -306,7 +305,7 @@ impl ImageRegistry {
             self.gone.1.push(id);
             self.counts.evicted += 1;
         }
-        self.waiting.retain(|(_, id)| self.images.contains_key(id));
+        self.waiting.retain(|id| self.images.contains_key(&id));
     }
 
     /// `false`: it is unknown, or made room for others.
@@ -324,20 +323,19 @@ impl ImageRegistry {
         }
     }
 
-    /// Gives the reading thread what it can take: the files that are to be read, the smallest first, and wanted pages
-    /// take turns.
+    /// Gives the reading thread what it can take: files that are to be read and wanted pages take turns.
     fn send(&mut self) {
         while self.in_flight < QUEUE {
             let pages = self.wanted.next().filter(|_| !self.pages_last || self.waiting.is_empty());
-            let (image, is_read) = match (pages, self.smallest_waiting()) {
+            let (image, is_read) = match (pages, self.waiting.next()) {
                 (Some(image), _) => (ImageId(image), false),
-                (None, Some((_, id))) => (id, true),
+                (None, Some(id)) => (id, true),
                 (None, None) => return,
             };
             let source = self.images.get(&image).map(|entry| entry.image.source.clone());
             let Some(source) = source else {
                 self.wanted.forget(image.0);
-                self.waiting.retain(|(_, id)| *id != image);
+                self.waiting.remove(image);
                 continue;
             };
             let what = if is_read { Task::Read } else { Task::Make(self.wanted.take(image.0)) };
@@ -351,7 +349,9 @@ impl ImageRegistry {
             }
             self.in_flight += 1;
             self.pages_last = !is_read;
-            self.waiting.retain(|(_, id)| !is_read || *id != image);
+            if is_read {
+                self.waiting.remove(image);
+            }
         }
     }
 
@@ -365,10 +365,6 @@ impl ImageRegistry {
                 self.wanted.add(key);
             }
         }
-    }
-
-    fn smallest_waiting(&self) -> Option<(u64, ImageId)> {
-        self.waiting.iter().min_by_key(|(size, _)| *size).copied()
     }
 
     /// Takes in what was read since, and loads pages.

@@ -149,12 +149,121 @@ impl ImageSource {
     }
 }
 
+/// Through a process it is the file that was mapped, whatever became of its path. By its path it may be another.
 fn reopen(places: &VecDeque<Place>) -> Option<File> {
     let procfs = ProcFs::system();
     places.iter().rev().find_map(|place| {
-        let of_process = || open(&procfs.process(Pid(place.pid)).ok()?, &place.mapping).ok();
-        let opened = [of_process(), open_of_gone(&place.mapping, None).ok()];
-        let same = |file: &File| FileIdentity::of(file).is_ok_and(|(id, _)| id == place.identity);
-        opened.into_iter().flatten().map(|image| image.file).find(same)
+        let identity = |file: &File| FileIdentity::of(file).ok().map(|(identity, _)| identity);
+        let through_process = || {
+            let process = procfs.process(Pid(place.pid)).ok()?;
+            let file = open(&process, &place.mapping).ok()?.file;
+            identity(&file)?.is_unwritten(&place.identity).then_some(file)
+        };
+        let by_path = || {
+            let file = open_of_gone(&place.mapping, None).ok()?.file;
+            (identity(&file)? == place.identity).then_some(file)
+        };
+        through_process().or_else(by_path)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs,
+        os::unix::fs::MetadataExt,
+        path::Path,
+        process::{Child, Command},
+    };
+
+    use infrared_processes::maps::{MapLimits, MappingRef};
+
+    use super::*;
+
+    fn source(file: File, pid: u32, mapping: Mapping) -> (ImageSource, Arc<Reopening>) {
+        let counts = Arc::<Reopening>::default();
+        let (identity, _) = FileIdentity::of(&file).unwrap();
+        let place = Place { identity, pid, mapping };
+        (ImageSource::of_file(file, place, Arc::clone(&counts)), counts)
+    }
+
+    fn counted(counts: &Reopening) -> (u64, u64) {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (of(&counts.reopened), of(&counts.unreachable))
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + HELD
+    }
+
+    /// A process that runs the program, and where it maps it.
+    fn start(program: &Path) -> (Child, Mapping) {
+        let child = Command::new(program).arg("1000").spawn().unwrap();
+        let process = ProcFs::system().process(Pid(child.id())).unwrap();
+        let mappings = process.executable_mappings(MapLimits::default()).unwrap().mappings;
+        let inode = fs::metadata(program).unwrap().ino();
+        (child, mappings.into_iter().find(|mapping| mapping.inode == inode).unwrap())
+    }
+
+    #[test]
+    fn a_file_without_a_path_is_found_again_while_a_process_maps_it_and_is_not_pinned() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("program");
+        fs::copy("/bin/sleep", &program).unwrap();
+        let (mut child, mapping) = start(&program);
+        let (source, counts) = source(File::open(&program).unwrap(), child.id(), mapping);
+        assert!(source.let_go(Instant::now(), false), "it was used just now");
+        assert!(!source.let_go(soon(), false));
+        fs::remove_file(&program).unwrap();
+        assert!(source.open().is_ok());
+        assert_eq!(counted(&counts), (1, 0));
+        assert!(!source.let_go(soon(), false));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(source.open().is_err(), "nothing held it any more");
+        assert_eq!(counted(&counts), (1, 1));
+    }
+
+    #[test]
+    fn by_its_path_a_file_is_found_again_if_it_is_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("program");
+        fs::copy("/bin/sleep", &program).unwrap();
+        let (mut child, mapping) = start(&program);
+        let (source, counts) = source(File::open(&program).unwrap(), child.id(), mapping);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        source.let_go(soon(), false);
+        assert!(source.open().is_ok());
+        source.let_go(soon(), false);
+        fs::remove_file(&program).unwrap();
+        fs::copy("/bin/sleep", &program).unwrap();
+        assert!(source.open().is_err(), "another file, with the same contents");
+        let pipe = rustix::fs::Mode::from(0o600);
+        fs::remove_file(&program).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &program, pipe).unwrap();
+        assert!(source.open().is_err(), "it does not wait for who writes to it");
+        assert_eq!(counted(&counts), (1, 2));
+    }
+
+    #[test]
+    fn the_last_processes_that_map_a_file_are_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("program");
+        fs::copy("/bin/sleep", &program).unwrap();
+        let file = File::open(&program).unwrap();
+        let (identity, _) = FileIdentity::of(&file).unwrap();
+        let line = b"1000-2000 r-xp 00000000 00:00 7 /nowhere";
+        let nowhere = MappingRef::parse(line).unwrap().to_mapping();
+        let (source, counts) = source(file, u32::MAX, nowhere.clone());
+        fs::remove_file(&program).unwrap();
+        for pid in 0..10 {
+            let (pid, mapping) = (u32::MAX - pid, nowhere.clone());
+            source.add_place(Place { identity, pid, mapping }, None);
+        }
+        assert_eq!(source.state().unwrap().places.len(), MAX_PLACES);
+        source.let_go(soon(), false);
+        assert!(source.open().is_err());
+        assert_eq!(counted(&counts), (0, 1));
+    }
 }

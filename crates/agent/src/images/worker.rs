@@ -220,3 +220,27 @@ fn go_offsets(go: &infrared_unwind::GoInfo) -> Option<ir_go_offsets> {
         present: 1,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_that_is_gone_is_made_again() {
+        let (image, mut reader) = (ImageId(20), Reader::default());
+        let own = std::fs::read("/proc/self/exe").unwrap();
+        let source = ImageSource::of_memory(own.into());
+        let Outcome::Read(read) = reader.read(image, &source) else { panic!("it is an image") };
+        assert!(read.is_planned && read.pages.is_empty(), "it is no small one");
+        let entry = (read.headers.entry_svma >> infrared_unwind::PAGE_SHIFT) as u32;
+        let mut made = || {
+            let made = reader.make(image, &source, &[entry, 1 << 30]);
+            assert!(reader.plans.take(image).is_some());
+            let Outcome::Made(pages) = made else { panic!("{made:?}") };
+            pages.into_iter().map(|page| page.rows).collect::<Vec<_>>()
+        };
+        let first = made();
+        assert!(first[0].len() > 1 && first[1].len() == 1);
+        assert_eq!(first, made());
+    }
+}
