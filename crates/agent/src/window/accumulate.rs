@@ -161,8 +161,9 @@ impl Window {
         self.count += 1;
     }
 
-    /// Ends the window at `end_ns` and begins the next.
+    /// Ends the window at `end_ns`, not before its start, and begins the next.
     pub(crate) fn close(&mut self, end_ns: u64) -> ClosedWindow {
+        let end_ns = end_ns.max(self.start_ns);
         let span = Span { start_ns: mem::replace(&mut self.start_ns, end_ns), end_ns };
         self.spans.push_back(span);
         while self.spans.len() > MAX_SPANS

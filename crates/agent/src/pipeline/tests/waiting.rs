@@ -55,6 +55,15 @@ fn a_deferred_sample_is_counted_even_if_nothing_ever_comes() {
 }
 
 #[test]
+fn a_recording_that_ends_as_a_window_does_closes_the_next_one_with_no_time() {
+    let mut world = World::new();
+    world.exec(5, 5, "/bin/server").sample(8, 5, 1).turn(9).turn(11 * SECOND).finish(10 * SECOND);
+    let spans: Vec<_> =
+        world.windows.iter().map(|window| (window.span.start_ns, window.span.end_ns)).collect();
+    assert_eq!(spans, [(0, 11 * SECOND), (11 * SECOND, 11 * SECOND)]);
+}
+
+#[test]
 fn a_window_waits_a_moment_for_the_names_of_its_processes_and_not_longer() {
     let mut world = World::new();
     world.exec(5, 5, "/bin/server").sample(9 * SECOND, 5, 1).turn(9 * SECOND + 1);
