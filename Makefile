@@ -25,6 +25,7 @@ help:
 	@echo 'make test        everything that CI runs'
 	@echo 'make bench       the measured figures (FIGURES="shares cost": only these)'
 	@echo 'make fuzz        fuzz each reader for TIME=600 seconds (TARGETS="elf_symbols": only these)'
+	@echo 'make mutants     faults put in on purpose, which tests have to find (NAMES="eviction": only these)'
 	@echo 'make screenshot  docs/images/ui.png, of a running infrared up'
 	@echo 'make web         the web UI alone'
 	@echo 'make setup       the packages that the build needs; make setup-all: those of tests and benchmarks too'
@@ -60,6 +61,10 @@ bench: setup-all
 .PHONY: fuzz
 fuzz: setup
 	@$(XTASK) fuzz --seconds $(TIME) $(TARGETS)
+
+.PHONY: mutants
+mutants: setup-all
+	@$(XTASK) mutants $(NAMES)
 
 .PHONY: screenshot
 screenshot: setup-all

@@ -7,6 +7,7 @@ mod build;
 mod ci;
 mod command;
 mod fuzz;
+mod mutants;
 mod screenshot;
 mod tidy;
 mod tree;
@@ -25,6 +26,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   build                            the web UI and target/release/infrared
   bench [FIGURE…]                  the measured figures
   fuzz [--seconds N] [TARGET…]     fuzz the readers of hostile input
+  mutants [--part K/N] [NAME…]     faults put in on purpose, which tests have to find
   screenshot                       docs/images/ui.png, of a running infrared up";
 
 fn main() -> ExitCode {
@@ -48,6 +50,7 @@ fn run(args: &[String]) -> Result<()> {
         ("build", []) => build::release(&tree),
         ("bench", figures) => bench::run(&tree, figures),
         ("fuzz", rest) => fuzz::run(&tree, rest),
+        ("mutants", rest) => mutants::run(&tree, rest),
         ("screenshot", []) => screenshot::run(&tree),
         ("help" | "--help" | "-h", _) => {
             println!("{USAGE}");

@@ -9,6 +9,7 @@
 mod capabilities;
 pub mod container;
 mod error;
+mod group;
 pub mod host;
 pub mod identity;
 pub mod image;

@@ -61,7 +61,7 @@ impl ProcFs {
         let path = self.root.join(pid.to_string());
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         match rustix::fs::open(&path, flags, Mode::empty()) {
-            Ok(dir) => Ok(ProcessDir { pid, path, dir }),
+            Ok(dir) => Ok(ProcessDir { pid, path, dir, thread: None }.with_living_thread()),
             Err(rustix::io::Errno::NOENT | rustix::io::Errno::SRCH) => Err(Error::Gone(pid)),
             Err(errno) => Err(Error::Io { path, source: errno.into() }),
         }
@@ -99,6 +99,8 @@ pub struct ProcessDir {
     pid: Pid,
     path: PathBuf,
     dir: OwnedFd,
+    /// A thread that lives, where the main thread has ended: what belongs to the address space is read there.
+    thread: Option<OwnedFd>,
 }
 
 impl ProcessDir {
@@ -138,8 +140,26 @@ impl ProcessDir {
         &self.dir
     }
 
+    pub(crate) fn hold_thread(&mut self, thread: OwnedFd) {
+        self.thread = Some(thread);
+    }
+
+    pub(crate) fn thread(&self) -> Option<&OwnedFd> {
+        self.thread.as_ref()
+    }
+
+    /// Where the file `name` is to be read.
+    pub(crate) fn place_of(&self, name: &str) -> &OwnedFd {
+        let first = name.split('/').next().unwrap_or_default();
+        match &self.thread {
+            Some(thread) if crate::group::OF_ADDRESS_SPACE.contains(&first) => thread,
+            _ => &self.dir,
+        }
+    }
+
     pub(crate) fn open(&self, name: &str) -> Result<File, Error> {
-        rustix::fs::openat(&self.dir, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        rustix::fs::openat(self.place_of(name), name, flags, Mode::empty())
             .map(File::from)
             .map_err(|errno| self.failed(name, errno.into()))
     }
@@ -155,7 +175,7 @@ impl ProcessDir {
     }
 
     pub(crate) fn read_link(&self, name: &str) -> Result<PathBuf, Error> {
-        rustix::fs::readlinkat(&self.dir, name, Vec::new())
+        rustix::fs::readlinkat(self.place_of(name), name, Vec::new())
             .map(|target| PathBuf::from(OsString::from_vec(target.into_bytes())))
             .map_err(|errno| self.failed(name, errno.into()))
     }

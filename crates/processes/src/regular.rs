@@ -47,7 +47,7 @@ impl ProcessDir {
     pub(crate) fn read_in_root(&self, path: &str, limit: u64) -> Result<Vec<u8>, Error> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let read = || -> io::Result<Vec<u8>> {
-            let root = rustix::fs::openat(self.dir(), "root", flags, Mode::empty())?;
+            let root = rustix::fs::openat(self.place_of("root"), "root", flags, Mode::empty())?;
             let (file, _) = open_regular(root, Path::new(path), Resolve::Beneath)?;
             let mut content = Vec::new();
             file.take(limit).read_to_end(&mut content)?;

@@ -205,8 +205,9 @@ impl Shared {
     }
 
     fn alive(&self, asked: Vec<u32>) -> Reply {
-        let is_alive =
-            |pid: &u32| self.procfs.process(Pid(*pid)).is_ok_and(|process| process.is_alive());
+        let is_alive = |pid: &u32| {
+            self.procfs.process(Pid(*pid)).is_ok_and(|process| process.has_living_thread())
+        };
         let alive = asked.iter().copied().filter(is_alive).collect();
         Reply::Alive { asked, alive }
     }

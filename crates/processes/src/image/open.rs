@@ -79,7 +79,7 @@ pub fn open(process: &ProcessDir, mapping: &Mapping) -> Result<OpenImage, ImageE
     if let Some((file, length)) = by_path {
         return Ok(OpenImage { file, length, origin: Origin::Path });
     }
-    let by_exe = open_regular(process.dir(), Path::new("exe"), Resolve::Anywhere);
+    let by_exe = open_regular(process.place_of("exe"), Path::new("exe"), Resolve::Anywhere);
     if let Ok((file, length)) = by_exe
         && is_mapped_file(process, mapping, &file)
     {
@@ -119,7 +119,7 @@ pub fn open_of_gone(
 /// mount namespace; the process may have a root of its own within either.
 fn open_path(process: &ProcessDir, mapping: &Mapping, path: &Path) -> Option<(File, u64)> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let process_root = rustix::fs::openat(process.dir(), "root", flags, Mode::empty());
+    let process_root = rustix::fs::openat(process.place_of("root"), "root", flags, Mode::empty());
     let our_root = rustix::fs::open("/", flags, Mode::empty());
     let within_root = process
         .read_link("root")

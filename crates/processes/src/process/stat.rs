@@ -37,7 +37,7 @@ impl Stat {
     }
 
     /// The name may contain spaces, newlines and parentheses: it ends at the last `)`.
-    fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let open = bytes.iter().position(|&byte| byte == b'(')?;
         let close = bytes.iter().rposition(|&byte| byte == b')')?;
         let comm = String::from_utf8_lossy(bytes.get(open + 1..close)?).into_owned();
@@ -61,8 +61,12 @@ impl Stat {
 
 impl ProcessDir {
     pub fn stat(&self) -> Result<Stat, Error> {
-        Stat::parse(&self.read("stat", LONGEST)?)
-            .ok_or_else(|| self.malformed("stat", "fields are missing"))
+        let mut stat = Stat::parse(&self.read("stat", LONGEST)?)
+            .ok_or_else(|| self.malformed("stat", "fields are missing"))?;
+        if let Some(start_stack) = self.start_stack_of_thread() {
+            stat.start_stack = start_stack;
+        }
+        Ok(stat)
     }
 }
 
