@@ -13,6 +13,41 @@ pub struct Namespaces {
     pub user: u64,
 }
 
+/// The inode of the initial pid namespace (`PROC_PID_INIT_INO`, include/linux/proc_ns.h).
+const INITIAL_PIDS: u64 = 0xeffffffc;
+
+/// Whose processes `/proc` shows us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PidView {
+    /// All of the machine, under the numbers that the kernel has for them.
+    Machine,
+    /// Those of a pid namespace within it, as in a container: the kernel tells of processes by other numbers.
+    Namespace,
+    /// `/proc` is that of another pid namespace than ours, or of none.
+    Foreign,
+}
+
+impl PidView {
+    /// Of this process.
+    pub fn of_self() -> Self {
+        let own = std::fs::read_link("/proc/self").ok().and_then(|pid| pid.to_str()?.parse().ok());
+        let pids = std::fs::read_link("/proc/self/ns/pid").ok();
+        Self::decide(own, std::process::id(), pids.and_then(|link| parse(&link.to_string_lossy())))
+    }
+
+    /// By our pid as `/proc` shows it and as the system call tells it, and by the inode of our namespace.
+    fn decide(shown: Option<u32>, pid: u32, namespace: Option<u64>) -> Self {
+        match (shown, namespace) {
+            (Some(shown), _) if shown != pid => Self::Foreign,
+            (None, _) => Self::Foreign,
+            (Some(_), Some(INITIAL_PIDS)) => Self::Machine,
+            (Some(_), Some(_)) => Self::Namespace,
+            // It does not tell: as it was before there were such links.
+            (Some(_), None) => Self::Machine,
+        }
+    }
+}
+
 impl ProcessDir {
     /// The namespaces. Needs the right to trace the process.
     pub fn namespaces(&self) -> Result<Namespaces, Error> {
@@ -41,6 +76,19 @@ mod tests {
     use super::*;
     use crate::{Pid, ProcFs};
     use std::os::unix::fs::MetadataExt;
+
+    #[test]
+    fn the_pids_that_we_see_are_the_kernel_s_in_the_initial_namespace_alone() {
+        for (shown, namespace, view) in [
+            (Some(7), Some(INITIAL_PIDS), PidView::Machine),
+            (Some(7), Some(4_026_532_281), PidView::Namespace),
+            (Some(9), Some(INITIAL_PIDS), PidView::Foreign),
+            (None, None, PidView::Foreign),
+            (Some(7), None, PidView::Machine),
+        ] {
+            assert_eq!(PidView::decide(shown, 7, namespace), view);
+        }
+    }
 
     #[test]
     fn the_number_is_the_inode_of_the_namespace() {

@@ -8,7 +8,7 @@ use std::{
 
 use infrared_bpf::features::{self, Features};
 use infrared_processes::{
-    Capabilities,
+    Capabilities, PidView,
     host::{Host, online_cpus},
 };
 use rustix::process::{Resource, getrlimit};
@@ -41,6 +41,7 @@ pub(super) struct Facts {
     pub(super) features: Option<Features>,
     pub(super) capabilities: Option<Capabilities>,
     pub(super) btf: bool,
+    pub(super) pids: PidView,
     pub(super) kallsyms: Kallsyms,
     pub(super) has_modules_file: bool,
     /// `kernel.perf_event_paranoid`, `kernel.kptr_restrict`, `kernel.bpf_stats_enabled`.
@@ -66,6 +67,7 @@ impl Facts {
             features: None,
             capabilities: Capabilities::of_self().ok(),
             btf: Path::new("/sys/kernel/btf/vmlinux").exists(),
+            pids: PidView::of_self(),
             kallsyms: kallsyms(),
             has_modules_file: Path::new("/proc/modules").exists(),
             perf_event_paranoid: sysctl("perf_event_paranoid"),

@@ -1,7 +1,7 @@
 //! Verdicts over made-up machines.
 
 use infrared_bpf::{Clock, SamplerReport, features::Features};
-use infrared_processes::{Capabilities, host::Host};
+use infrared_processes::{Capabilities, PidView, host::Host};
 
 use super::{
     facts::{Cgroups, Facts, Kallsyms},
@@ -33,6 +33,7 @@ fn good() -> Facts {
         }),
         capabilities: Some(Capabilities { effective: u64::MAX, is_initial_user_namespace: true }),
         btf: true,
+        pids: PidView::Machine,
         kallsyms: Kallsyms::Readable,
         has_modules_file: true,
         perf_event_paranoid: Some(2),
@@ -65,6 +66,8 @@ fn each_lack_is_judged() {
     let refused = || Err("Operation not permitted".to_owned());
     for (facts, name, state) in [
         (with(|facts| facts.btf = false), "BTF", State::Impossible),
+        (with(|facts| facts.pids = PidView::Namespace), "processes", State::Impossible),
+        (with(|facts| facts.pids = PidView::Foreign), "processes", State::Impossible),
         (with(|facts| features(facts).cycles = refused()), "sampling timer", State::Limited),
         (
             with(|facts| {

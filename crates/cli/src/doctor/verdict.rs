@@ -4,6 +4,8 @@ use infrared_bpf::{Clock, features::Probe};
 use infrared_processes::{Capability, Need};
 use serde::Serialize;
 
+use crate::privileges;
+
 use super::facts::{Cgroups, Facts, Kallsyms};
 
 /// How bad it is.
@@ -63,9 +65,18 @@ fn impossible(name: &'static str, found: impl Into<String>, remedy: &str) -> Ver
     Verdict { state: State::Impossible, ..verdict }
 }
 
+/// Whose processes we see.
+fn pids(facts: &Facts) -> Verdict {
+    let name = "processes";
+    match privileges::trouble_with_pids(facts.pids) {
+        None => ok(name, "all of the machine"),
+        Some(trouble) => impossible(name, trouble, privileges::PIDS_REMEDY),
+    }
+}
+
 /// The verdicts that follow from `facts`, in the order of the table.
 pub(super) fn judge(facts: &Facts) -> Vec<Verdict> {
-    let mut verdicts = vec![kernel(facts), btf(facts)];
+    let mut verdicts = vec![kernel(facts), btf(facts), pids(facts)];
     verdicts.extend(capabilities(facts));
     if facts.features.is_some() {
         verdicts.extend(probed(facts));

@@ -19,6 +19,23 @@ fn counts(folded: &str) -> u64 {
 }
 
 #[test]
+fn in_another_pid_namespace_it_says_so_and_how_to_get_out() {
+    let program = infrared(&[]).get_program().to_owned();
+    let inside = |arguments: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(["--pid", "--fork", "--mount-proc"]).arg(&program).args(arguments);
+        let output = command.output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    };
+    let (recorded, said) = inside(&["record", "-d", "1s", "-o", "-", "--format", "folded"]);
+    assert!(!recorded && said.contains("another pid namespace"), "{said}");
+    assert!(said.contains("--pid=host") && said.contains("hostPID: true"), "{said}");
+    let (_, said) = inside(&["doctor"]);
+    assert!(said.contains("another pid namespace") && said.contains("--pid=host"), "{said}");
+}
+
+#[test]
 fn a_command_is_recorded_and_its_code_passed_on() {
     let dir = tempfile::tempdir().unwrap();
     let (out, stats) = (dir.path().join("out.folded"), dir.path().join("stats.json"));
