@@ -99,12 +99,15 @@ impl<'r, 'd> Flow<'r, 'd> {
         for index in 0..self.ranges.len() {
             let mut at = 0;
             while let Some(offset) = self.next_unreached(index, at) {
-                let range = &self.ranges[index];
-                let svma = range.start + offset as u64;
-                let frame = self.guess(index, offset);
-                self.pending.push((svma, frame));
-                self.run();
-                at = offset + 1;
+                let svma = self.ranges[index].start + offset as u64;
+                match self.guess(index, offset) {
+                    Some(frame) => {
+                        self.pending.push((svma, frame));
+                        self.run();
+                        at = offset + 1;
+                    }
+                    None => at = self.next_certain(index, offset),
+                }
             }
         }
     }
@@ -122,22 +125,22 @@ impl<'r, 'd> Flow<'r, 'd> {
         if is_sigreturn { Frame::SIGNAL } else { Frame::ENTRY }
     }
 
-    /// The frame of a block that nothing is known to lead to.
-    fn guess(&mut self, index: usize, offset: usize) -> Frame {
+    /// The frame of a block that nothing is known to lead to; `None` if there is no telling.
+    fn guess(&mut self, index: usize, offset: usize) -> Option<Frame> {
         let range = &self.ranges[index];
         let bytes = &range.bytes[offset..];
         let svma = range.start + offset as u64;
         // push [rip + x]; jmp [rip + y]
         if offset == 0 && bytes.starts_with(&[0xff, 0x35]) && bytes.get(6..8) == Some(&[0xff, 0x25])
         {
-            return Frame::PLT_START;
+            return Some(Frame::PLT_START);
         }
         if let Some(frame) = self.probe(svma) {
             if frame == Frame::ENTRY {
                 self.starts.insert(svma);
-                return self.entry_frame(index, offset);
+                return Some(self.entry_frame(index, offset));
             }
-            return frame;
+            return Some(frame);
         }
         // The cases of a switch lie behind its jump. A function that starts there starts like one.
         let jump = self.indirect_jumps.range(range.start..svma).next_back();
@@ -145,13 +148,35 @@ impl<'r, 'd> Flow<'r, 'd> {
             Some((&at, &frame))
                 if !starts_function(bytes) && self.starts.range(at + 1..=svma).next().is_none() =>
             {
-                frame
+                Some(frame)
             }
-            _ => {
+            _ if self.looks_like_entry(index, offset) => {
                 self.starts.insert(svma);
-                self.entry_frame(index, offset)
+                Some(self.entry_frame(index, offset))
             }
+            _ => None,
         }
+    }
+
+    /// Whether a function may start here: as one does, or where padding has made room for one. What only follows a jump may
+    /// be anything, and an instruction that is unknown is no start.
+    fn looks_like_entry(&self, index: usize, offset: usize) -> bool {
+        let range = &self.ranges[index];
+        let bytes = &range.bytes[offset..];
+        let is_unknown = Decoder::new(64, bytes, DecoderOptions::NONE).decode().is_invalid();
+        let is_aligned = (range.start + offset as u64).is_multiple_of(16);
+        let is_apart = offset == 0 || (is_aligned && range.frames[offset - 1] == 0);
+        !is_unknown && (is_apart || starts_function(bytes))
+    }
+
+    /// From a place on at which nothing is known: where something is again. In between, bytes may be of instructions that
+    /// are unknown, and every guess would be of another cut through them.
+    fn next_certain(&self, index: usize, from: usize) -> usize {
+        let range = &self.ranges[index];
+        let reached = range.frames[from..].iter().position(|id| *id != 0).map(|next| from + next);
+        let start = self.starts.range(range.start + from as u64 + 1..range.end()).next();
+        let start = start.map(|start| (start - range.start) as usize);
+        reached.into_iter().chain(start).min().unwrap_or(range.bytes.len())
     }
 
     /// The first byte from `at` on that was not reached and is no padding.
@@ -310,7 +335,12 @@ impl<'r, 'd> Flow<'r, 'd> {
                 let frame = usize::from(id).checked_sub(1).and_then(|index| self.frames.get(index));
                 if let Some(rule) = frame.and_then(Frame::rule) {
                     let padding = frames.get(end..).map_or(0, run_length);
-                    if frames.get(end) == Some(&0) && padding < MAX_PADDING {
+                    let behind = &range.bytes[..end + padding];
+                    // Bytes that nothing is known of are not padding because they are few.
+                    let is_padding = frames.get(end) == Some(&0)
+                        && padding < MAX_PADDING
+                        && skip_padding(behind, end).is_none();
+                    if is_padding {
                         end += padding;
                     }
                     // A signal handler returns to the trampoline, and return addresses are looked up a byte before.
@@ -344,7 +374,6 @@ fn padding_at(bytes: &[u8], at: usize) -> usize {
     let instruction = Decoder::new(64, rest, DecoderOptions::NONE).decode();
     match instruction.mnemonic() {
         _ if rest.first() == Some(&0) => 1,
-        Mnemonic::INVALID => 1,
         Mnemonic::Nop | Mnemonic::Int3 => instruction.len(),
         _ => 0,
     }

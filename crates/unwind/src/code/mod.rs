@@ -217,4 +217,6 @@ fn function_symbols<'d, R: ReadRef<'d>>(
 }
 
 #[cfg(test)]
+mod flow_tests;
+#[cfg(test)]
 mod tests;
