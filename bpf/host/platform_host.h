@@ -15,6 +15,10 @@ struct ir_host {
 	bool (*page)(void *context, const struct ir_page_key *key, struct ir_page *page);
 	/* Fills *rule; false if the index is out of range. */
 	bool (*rule)(void *context, u32 index, struct ir_rule *rule);
+	/* Whether some memory that was asked for was not copied; NULL: all that is readable is there. */
+	bool (*is_cut)(void *context);
+	/* As ir_config has it, so that equal stacks have equal hashes here and there. */
+	u64 hash_key;
 	/* IR_MAPPING_SLAB_SIZE entries; walk->process says which are the process's. */
 	const struct ir_mapping *mappings;
 	/* Working memory of the lookups. */

@@ -5,6 +5,7 @@
 
 /*
  * Walks the stack from walk->registers, walk->valid, walk->return_address and walk->process on; what an earlier walk left
- * in the rest does not matter. Leaves the frames and the stop reason in *walk.
+ * in the rest does not matter. Leaves the frames, the stop reason and the
+ * stack's hash in *walk; walk->sample.pid is whose stack it is.
  */
 void ir_host_unwind(struct ir_host *host, struct ir_walk *walk);

@@ -54,7 +54,7 @@ IR_APART u64 take_kernel_stack(struct bpf_perf_event_data *ctx, struct ir_cpu *c
 {
 	long bytes = bpf_get_stack(ctx, cpu->kernel.addresses, IR_MAX_KERNEL_FRAMES * sizeof(u64), 0);
 	u32 count = bytes > 0 ? (u32)bytes / sizeof(u64) : 0;
-	u64 hash = 0x6b65726e656c;
+	u64 hash = ir_config.hash_key ^ 0x6b65726e656c;
 	struct mark mark;
 
 	if (count == 0)
@@ -166,7 +166,7 @@ IR_APART bool enter_from_kernel(struct ir_walk *walk, struct task_struct *task)
 	u64 top;
 
 	ir_saved_registers(task, &walk->registers);
-	walk->valid = 0xffff;
+	walk->valid = 0xffff | IR_MORE_REGISTERS;
 	if (ir_executes(task))
 		side = exec_side(walk, task);
 	if (walk->registers.pc == 0 || side == NO_PROGRAM)
@@ -191,7 +191,7 @@ IR_INLINE bool take_user_stack(struct bpf_perf_event_data *ctx, struct ir_cpu *c
 {
 	struct ir_walk *walk = &cpu->walk;
 
-	ir_walk_begin(walk);
+	ir_walk_begin(walk, ir_config.hash_key);
 	walk->epoch = ir_live.tables_epoch;
 	walk->return_address = 0;
 	if (!(walk->sample.flags & IR_SAMPLE_IN_KERNEL)) {
@@ -217,12 +217,9 @@ IR_INLINE void send_sample(struct ir_cpu *cpu, bool has_stack)
 	u64 size = sizeof(struct ir_sample);
 
 	if (has_stack) {
-		u64 hash = ir_hash_mix(walk->hash, walk->stop);
+		u64 hash = ir_stack_hash(walk, walk->sample.pid);
 		u32 count = walk->count;
 
-		/* Addresses without an image mean something in one process only. */
-		if (walk->anonymous)
-			hash = ir_hash_mix(hash, walk->sample.pid);
 		ir_count(cpu, IR_STAT_USER_STACKS, 1);
 		ir_count(cpu, IR_STAT_USER_FRAMES, count);
 		walk->sample.user_stack = hash;

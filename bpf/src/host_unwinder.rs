@@ -50,10 +50,14 @@ pub struct Unwound {
     pub missing: Option<PageKey>,
 }
 
+/// Every general register is known, and can be asked for one frame up (`IR_MORE_REGISTERS` of `unwind/walk.h`).
+const ALL_REGISTERS: u32 = 0x1_ffff;
+
 /// Working memory for walks. Not for use by several threads at once.
 pub struct HostUnwinder {
     mappings: Vec<ir_mapping>,
     walk: Box<c::ir_walk>,
+    hash_key: u64,
 }
 
 impl std::fmt::Debug for HostUnwinder {
@@ -62,9 +66,11 @@ impl std::fmt::Debug for HostUnwinder {
     }
 }
 
-impl Default for HostUnwinder {
-    fn default() -> Self {
+impl HostUnwinder {
+    /// `hash_key`: that of the kernel side, see [`crate::Kernel::hash_key`].
+    pub fn new(hash_key: u64) -> Self {
         Self {
+            hash_key,
             mappings: vec![ir_mapping::default(); IR_MAPPING_SLAB_SIZE as usize],
             walk: Box::default(),
         }
@@ -92,8 +98,9 @@ impl HostUnwinder {
         self.mappings[..count].copy_from_slice(&block.mappings[..count]);
         let walk = &mut *self.walk;
         walk.registers = *stack.registers;
-        walk.valid = 0xffff;
+        walk.valid = ALL_REGISTERS;
         walk.return_address = u32::from(stack.in_syscall);
+        walk.sample.pid = pid;
         walk.process = ir_process {
             state: block.state,
             count: count as u32,
@@ -108,39 +115,28 @@ impl HostUnwinder {
             row_slab: Some(row_slab),
             page: Some(page),
             rule: Some(rule),
+            is_cut: Some(is_cut),
+            hash_key: self.hash_key,
             mappings: self.mappings.as_ptr(),
             ..Default::default()
         };
         // SAFETY: host and walk are valid for the call; the mapping buffer has a whole slab's size; the callbacks get
         // back the `surroundings` that outlives the call.
         unsafe { c::ir_host_unwind(&raw mut host, walk) };
-        finish(walk, pid, surroundings.outside)
+        finish(walk, pid)
     }
 }
 
-fn finish(walk: &c::ir_walk, pid: u32, outside_copy: bool) -> Unwound {
+fn finish(walk: &c::ir_walk, pid: u32) -> Unwound {
     let count = (walk.count as usize).min(IR_MAX_USER_FRAMES as usize);
-    let stop_reason = if walk.stop == infrared_abi::IR_STOP_STACK_UNREADABLE && outside_copy {
-        infrared_abi::IR_STOP_STACK_COPY_LIMIT
-    } else {
-        walk.stop
-    };
-    let is_anonymous = walk.anonymous != 0;
-    let hash = mix(walk.hash, stop_reason.into());
     let stack = UserStack {
-        hash: if is_anonymous { mix(hash, pid.into()) } else { hash },
-        stop_reason,
-        pid: if is_anonymous { pid } else { 0 },
+        hash: walk.hash,
+        stop_reason: walk.stop,
+        pid: if walk.anonymous != 0 { pid } else { 0 },
         frames: walk.frames[..count].to_vec(),
     };
     let missing = PageKey::missing(walk.missing);
     Unwound { stack, may_improve: walk.defer != 0, missing }
-}
-
-/// `ir_hash_mix` of `unwind/walk.h`.
-fn mix(hash: u64, value: u64) -> u64 {
-    let hash = (hash ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    hash ^ (hash >> 29)
 }
 
 unsafe extern "C" fn read_memory(
@@ -161,6 +157,11 @@ unsafe extern "C" fn read_memory(
     }
     surroundings.outside = true;
     false
+}
+
+unsafe extern "C" fn is_cut(context: *mut c_void) -> bool {
+    // SAFETY: context is the `Surroundings` of the running `unwind`.
+    unsafe { &*context.cast::<Surroundings<'_>>() }.outside
 }
 
 unsafe extern "C" fn row_slab(context: *mut c_void, slab: u32) -> *const ir_row {

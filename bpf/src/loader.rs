@@ -1,8 +1,8 @@
 //! Loads the programs and owns everything of theirs. Lives on one thread, the agent's driver.
 
 use std::{
-    cell::RefCell, io, os::fd::AsFd, os::fd::AsRawFd, os::fd::BorrowedFd, path::Path, rc::Rc,
-    time::Duration,
+    cell::RefCell, hash::BuildHasher, hash::RandomState, io, os::fd::AsFd, os::fd::AsRawFd,
+    os::fd::BorrowedFd, path::Path, rc::Rc, time::Duration,
 };
 
 use infrared_abi::{IR_FILTER_CGROUPS, IR_FILTER_NONE, IR_FILTER_PIDS, bytes_of, ir_config};
@@ -82,6 +82,7 @@ pub struct Kernel {
     inbox: Rc<RefCell<Inbox>>,
     cpus: (MapHandle, u32),
     live: Rc<Live>,
+    hash_key: u64,
 }
 
 #[derive(Debug, Default)]
@@ -97,7 +98,8 @@ impl Kernel {
             return Err(KernelError::NoBtf);
         }
         let cpus = possible_cpus()?;
-        let on_cpu = load_on_cpu(config, cpus)?;
+        let hash_key = RandomState::new().hash_one(cpus);
+        let on_cpu = load_on_cpu(config, hash_key, cpus)?;
         let process_events = load_process_events(config, &on_cpu)?;
         let map = |name: &'static str| handle(&on_cpu, name);
         let is_narrowed = config.exclude_self || config.filter != Filter::Everything;
@@ -140,6 +142,7 @@ impl Kernel {
             inbox,
             cpus,
             live,
+            hash_key,
         })
     }
 
@@ -190,6 +193,11 @@ impl Kernel {
         self.live.next_window()
     }
 
+    /// Where the hashes of stacks begin: drawn when it was loaded.
+    pub fn hash_key(&self) -> u64 {
+        self.hash_key
+    }
+
     /// Stops taking samples; what is in the ring buffer stays.
     pub fn pause(&mut self) -> Result<(), KernelError> {
         self.live.pause(true)
@@ -216,10 +224,10 @@ impl Kernel {
     }
 }
 
-fn load_on_cpu(config: &KernelConfig, cpus: u32) -> Result<Object, KernelError> {
+fn load_on_cpu(config: &KernelConfig, hash_key: u64, cpus: u32) -> Result<Object, KernelError> {
     let mut open = open_object("on_cpu", ON_CPU)?;
     let ring_bytes = ring_bytes(config);
-    configure(&mut open, config, "on_cpu")?;
+    configure(&mut open, config, hash_key, "on_cpu")?;
     for mut map in open.maps_mut() {
         let size = match map.name().to_str() {
             Some("ir_cpus") => cpus,
@@ -236,7 +244,7 @@ fn load_on_cpu(config: &KernelConfig, cpus: u32) -> Result<Object, KernelError> 
 fn load_process_events(config: &KernelConfig, shared: &Object) -> Result<Object, KernelError> {
     let name = "process_events";
     let mut open = open_object(name, PROCESS_EVENTS)?;
-    configure(&mut open, config, name)?;
+    configure(&mut open, config, 0, name)?;
     for mut map in open.maps_mut() {
         let twin = shared.maps().find(|other| other.name() == map.name() && !is_data(other.name()));
         if let Some(twin) = twin {
@@ -260,6 +268,7 @@ fn open_object(name: &'static str, bytes: &[u8]) -> Result<OpenObject, KernelErr
 fn configure(
     open: &mut OpenObject,
     config: &KernelConfig,
+    hash_key: u64,
     name: &'static str,
 ) -> Result<(), KernelError> {
     let constants = ir_config {
@@ -273,6 +282,7 @@ fn configure(
             .unwrap_or_else(|| default_max_deferred(config.frequency_hz)),
         self_pid: std::process::id(),
         exclude_self: u32::from(config.exclude_self),
+        hash_key,
     };
     let mut map = open
         .maps_mut()

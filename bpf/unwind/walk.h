@@ -65,10 +65,12 @@ struct ir_known_rules {
 
 /* In ir_walk.valid: this is the first frame, and the registers that are not valid can still be had. */
 #define IR_MORE_REGISTERS (1u << IR_REGISTERS)
+/* This is the second: it may have left what it needs in a register that the leaf has left alone. */
+#define IR_LEAF_REGISTERS (IR_MORE_REGISTERS << 1)
 
 struct ir_walk {
 	struct ir_registers registers;
-	u32 valid;		/* bit r: the general register r is known in this frame; IR_MORE_REGISTERS */
+	u32 valid;		/* bit r: the general register r is known in this frame; IR_MORE_, IR_LEAF_REGISTERS */
 	u32 return_address;	/* 1: pc is one past a call, look up pc - 1 */
 	u32 done;		/* 1: the walk has ended for the reason in stop */
 	u32 stop;		/* enum ir_stop_reason */
@@ -102,7 +104,7 @@ IR_INLINE void ir_forget_mappings(struct ir_walk *walk)
  * Clears what the last walk left, in the kernel and on the host. The caller sets registers, valid, return_address, process,
  * and epoch, and forgets the mappings when the process is another one.
  */
-IR_INLINE void ir_walk_begin(struct ir_walk *walk)
+IR_INLINE void ir_walk_begin(struct ir_walk *walk, u64 hash_key)
 {
 	walk->done = 0;
 	walk->stop = IR_STOP_MAX_FRAMES;
@@ -112,7 +114,7 @@ IR_INLINE void ir_walk_begin(struct ir_walk *walk)
 	walk->missing.image = 0;
 	walk->known = 0;
 	walk->piece_bytes = 0;
-	walk->hash = 0x75736572;
+	walk->hash = hash_key ^ 0x75736572;
 }
 
 IR_INLINE void ir_walk_stop(struct ir_walk *walk, u32 reason)
@@ -128,10 +130,14 @@ IR_INLINE void ir_walk_defer(struct ir_walk *walk, u32 reason)
 	ir_walk_stop(walk, reason);
 }
 
-/* A multiply-xorshift round: well mixed, and cheap in BPF. */
+/*
+ * A multiply-xorshift round: well mixed, and cheap in BPF. The rotation brings the uppermost bits down, which a product alone
+ * would leave where they are, whatever the key: two frames could then cancel out what they change.
+ */
 IR_INLINE u64 ir_hash_mix(u64 hash, u64 value)
 {
-	hash = (hash ^ value) * 0x9e3779b97f4a7c15ULL;
+	hash ^= value;
+	hash = (hash << 23 | hash >> 41) * 0x9e3779b97f4a7c15ULL;
 	return hash ^ (hash >> 29);
 }
 
@@ -149,7 +155,15 @@ IR_INLINE void ir_walk_push(struct ir_walk *walk, u64 address, u32 image, u32 fl
 	frame->image = image;
 	frame->flags = (u16)flags;
 	walk->count = index + 1;
-	walk->hash = ir_hash_mix(walk->hash, address ^ ((u64)image << 44) ^ ((u64)flags << 62));
+	walk->hash = ir_hash_mix(ir_hash_mix(walk->hash, address), image | (u64)flags << 32);
+}
+
+/* Of the whole stack and how it ended. Addresses without an image mean something in one process only. */
+IR_INLINE u64 ir_stack_hash(const struct ir_walk *walk, u32 pid)
+{
+	u64 hash = ir_hash_mix(walk->hash, walk->stop);
+
+	return walk->anonymous ? ir_hash_mix(hash, pid) : hash;
 }
 
 /* Says of the last frame that the way from it to its caller is a guess. */

@@ -88,6 +88,7 @@ const PROGRAMS: &[Program] = &[
     with(c("inlined", &["c/inlined.c"]), &["-g"]),
     c("assembly", &["c/assembly.c", "asm/without_cfi.S"]),
     c("churn", &["c/churn.c"]),
+    c("registers", &["c/registers.c", "asm/cfa_in_register.S"]),
 ];
 
 /// All of them.

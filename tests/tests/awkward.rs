@@ -47,6 +47,7 @@ const CAST: &[(&str, &str, Launch)] = &[
     ("inlined", "inlined", Plain),
     ("assembly", "assembly", Plain),
     ("churn", "churn", Plain),
+    ("registers", "registers", Plain),
     ("go-stacks", "go-stacks", Plain),
 ];
 
@@ -285,12 +286,27 @@ fn a_growing_go_stack_leads_back_to_its_goroutine() {
     );
 }
 
+#[test]
+fn a_frame_told_by_a_register_is_whole_where_the_leaf_has_left_it_alone_and_never_wrong() {
+    let all = observed("registers");
+    let kept = all.with("leaves_rax_alone");
+    assert_whole(&kept, "leaves_rax_alone");
+    let frames = ["main", "call_with_register", "with_cfa_in_register", "leaves_rax_alone"];
+    let right = kept.count(|stack| stack.has_in_order(&frames));
+    assert!(nearly_all(right, kept.samples()), "{}", kept.examples(|s| !s.has_in_order(&frames)));
+    let lost = all.with("uses_rax");
+    assert!(lost.samples() >= FEWEST, "only {} samples", lost.samples());
+    let frames = ["main", "call_with_lost_register", "with_cfa_in_lost_register", "uses_rax"];
+    let wrong = lost.only(|stack| stack.truncated.is_none() && !stack.has_in_order(&frames));
+    assert!(wrong.stacks.is_empty(), "says that it is whole:\n{}", wrong.examples(|_| true));
+}
+
 /// No sample of any program is somewhere that its sources do not explain.
 #[test]
 fn every_program_s_stacks_start_where_its_threads_start() {
     let starts =
         ["main", "thread_main", "coroutine", "main.main", "goexit", "mcall", "mstart", "rt0_go"];
-    let cut = ["assembly", "neither"];
+    let cut = ["assembly", "neither", "registers"];
     for (service, ..) in CAST.iter().filter(|(service, ..)| !cut.contains(service)) {
         let whole = observed(service).only(|stack| {
             stack.truncated.is_none() && stack.frames.iter().any(|frame| !frame.is_kernel())

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::tree::Tree;
-use crate::{build, command, tidy};
+use crate::{build, command, mutants, tidy};
 
 struct Step {
     name: &'static str,
@@ -22,6 +22,7 @@ const STEPS: &[Step] = &[
     Step { name: "release build", run: build::release },
     Step { name: "unit tests", run: unit_tests },
     Step { name: "kernel tests", run: kernel_tests },
+    Step { name: "mutants, a tenth", run: mutants::run_tenth },
     Step { name: "web in Chromium", run: web_in_chromium },
     Step { name: "end to end", run: end_to_end },
 ];

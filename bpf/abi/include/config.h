@@ -14,8 +14,10 @@ struct ir_config {
 	unsigned int max_deferred;	/* stack copies that one CPU may send in a second */
 	unsigned int self_pid;		/* the profiler's own process */
 	unsigned int exclude_self;	/* 1: leave self_pid out */
+	/* Of the hashes of stacks, drawn at the start: who knew it could choose frames so that another's stack is shown as his. */
+	unsigned long long hash_key;
 };
-_Static_assert(sizeof(struct ir_config) == 16, "the configuration is 16 bytes");
+_Static_assert(sizeof(struct ir_config) == 24, "the configuration is 24 bytes");
 
 /* What a sample has to look at before anything else; mostly nothing. */
 enum ir_attention {

@@ -53,7 +53,7 @@ fn a_walk_that_lacks_a_page_is_deferred_and_names_it_until_the_page_is_there() {
     assert!(without.deferred.len() > 5, "starved: {}", without.deferred.len());
     assert!(without.deferred.iter().all(|deferred| deferred.missing == Some(key)));
     // A walk over the copy lacks the same; the stack tells of it beforehand.
-    let (copy, mut host) = (spinning(&without), HostUnwinder::default());
+    let (copy, mut host) = (spinning(&without), HostUnwinder::new(session.kernel.hash_key()));
     let found = host.unwind(&session.kernel.tables, subject.pid(), &block, copied(copy));
     assert_eq!((found.missing, found.may_improve), (Some(key), true));
     assert_eq!(found.stack.stop_reason, IR_STOP_NO_TABLE);

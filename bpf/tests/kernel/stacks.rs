@@ -44,6 +44,21 @@ pub(crate) fn meanwhile() {
 }
 
 #[test]
+fn nobody_knows_beforehand_what_hash_a_stack_has() {
+    let hashes = [(), ()].map(|()| {
+        let (mut session, mut subject) = Session::with_subject(&config());
+        let mut images = Images::default();
+        let block = session.load_tables(&mut images, &subject);
+        session.kernel.processes.publish(subject.pid(), &block).unwrap();
+        subject.tell("burn 100");
+        let stacks = session.take().stacks;
+        stacks.iter().map(|stack| stack.hash).collect::<std::collections::BTreeSet<_>>()
+    });
+    assert!(!hashes[0].is_empty());
+    assert!(hashes[0].is_disjoint(&hashes[1]), "{hashes:x?}");
+}
+
+#[test]
 fn an_unknown_process_sends_registers_and_the_top_of_its_stack() {
     let (mut session, mut subject) = Session::with_subject(&config());
     let [_, pattern] = subject.numbers("mark 200")[..] else { panic!("two numbers") };
@@ -72,7 +87,7 @@ fn kernel_and_user_space_unwind_alike() {
     let mut images = Images::default();
     let block = session.load_tables(&mut images, &subject);
     let copy = spinning(&copies);
-    let mut host = HostUnwinder::default();
+    let mut host = HostUnwinder::new(session.kernel.hash_key());
     let pid = subject.pid();
     let expected = host.unwind(&session.kernel.tables, pid, &block, copied(copy));
     assert_eq!(expected.stack.stop_reason, IR_STOP_COMPLETE);
@@ -120,7 +135,8 @@ fn a_handler_on_a_stack_of_its_own_travels_with_the_stack_that_it_interrupted() 
         let mut images = Images::default();
         let block = session.load_tables(&mut images, &subject);
         let copy = spinning(&copies);
-        let (tables, mut host) = (&session.kernel.tables, HostUnwinder::default());
+        let (tables, mut host) =
+            (&session.kernel.tables, HostUnwinder::new(session.kernel.hash_key()));
         let found = host.unwind(tables, subject.pid(), &block, copied(copy)).stack;
         assert_eq!(found.stop_reason, IR_STOP_COMPLETE, "{place}: {:x?}", found.frames);
         // spin six times, the handler, the trampoline, raise, handle, and what called it

@@ -173,7 +173,7 @@ fn make_driver(
     stats.update(|stats| stats.sampler = Some(kernel.report()));
     Ok(Driver {
         at_window_start: kernel.stats(),
-        host: HostUnwinder::default(),
+        host: HostUnwinder::new(kernel.hash_key()),
         reader,
         pipeline: Pipeline::new(pipeline_config, images, running, monotonic_ns()),
         naming,

@@ -78,12 +78,58 @@ IR_INLINE void ir_step_signal(struct ir_walk *walk, s32 offset)
 	walk->return_address = 0;
 }
 
+/* Whether the instruction before an address is a call: by displacement, or through a register or memory. */
+IR_INLINE bool ir_is_after_call(u64 address)
+{
+	u8 code[8];
+
+	if (!ir_read_user(code, sizeof(code), address - sizeof(code)))
+		return false;
+	/* call rel32; call *%r64; call *disp8(%r64), *(sib); call *disp8(sib); call *disp32(%r64), *disp32(%rip); call *disp32(sib) */
+	return code[3] == 0xe8 || (code[6] == 0xff && (code[7] & 0x38) == 0x10) ||
+	       (code[5] == 0xff && (code[6] & 0x38) == 0x10) || (code[4] == 0xff && (code[5] & 0x38) == 0x10) ||
+	       (code[2] == 0xff && (code[3] & 0x38) == 0x10) || (code[1] == 0xff && (code[2] & 0x38) == 0x10);
+}
+
+/* A function that keeps its CFA in a register that calls may change has no larger frame. */
+#define IR_LEAF_FRAME_BYTES 65536
+
+/*
+ * The second frame's CFA by a register that is lost in calls (OpenSSL's aesni_gcm_encrypt keeps it in rax while a subroutine
+ * works that leaves rax alone): by the leaf's, if a return address is where it leads. false if not.
+ */
+IR_APART bool ir_recall_register(struct ir_walk *walk, const struct ir_rule *rule)
+{
+	u32 number = rule->cfa_reg & (IR_REGISTERS - 1), valid = walk->valid & ~IR_LEAF_REGISTERS;
+	u64 pc = walk->registers.pc, sp = walk->registers.general[IR_RSP];
+	u64 fp = walk->registers.general[IR_RBP], rbx = walk->registers.general[IR_RBX], ra;
+
+	walk->valid = valid;
+	if (rule->kind != IR_RULE_OFFSET || rule->ra_slot != -1 || number == IR_RBP || number == IR_RBX)
+		return false;
+	ir_fetch_registers(walk);
+	walk->registers.pc = pc;
+	walk->registers.general[IR_RSP] = sp;
+	walk->registers.general[IR_RBP] = fp;
+	walk->registers.general[IR_RBX] = rbx;
+	walk->valid = valid;
+	u64 cfa = walk->registers.general[number] + (s64)rule->cfa_offset;
+
+	if (cfa <= sp || cfa - sp > IR_LEAF_FRAME_BYTES || (cfa & 7) || !ir_read_user(&ra, sizeof(ra), cfa - 8) ||
+	    !ir_is_after_call(ra))
+		return false;
+	walk->valid = valid | 1u << number;
+	return true;
+}
+
 /* CFA of a rule; false (with the walk stopped) if it cannot be known. */
 IR_INLINE bool ir_cfa(struct ir_walk *walk, const struct ir_rule *rule, u64 *cfa)
 {
+	u32 number = rule->kind == IR_RULE_PLT ? IR_RSP : rule->cfa_reg;
 	u64 base;
 
-	if (!ir_register(walk, rule->kind == IR_RULE_PLT ? IR_RSP : rule->cfa_reg, &base)) {
+	if (!ir_register(walk, number, &base) &&
+	    !((walk->valid & IR_LEAF_REGISTERS) && ir_recall_register(walk, rule) && ir_register(walk, number, &base))) {
 		ir_walk_stop(walk, IR_STOP_REGISTER_LOST);
 		return false;
 	}
@@ -107,7 +153,7 @@ IR_INLINE bool ir_cfa(struct ir_walk *walk, const struct ir_rule *rule, u64 *cfa
 IR_INLINE void ir_step_to_caller(struct ir_walk *walk, const struct ir_rule *rule, u64 cfa)
 {
 	u64 pc, fp = 0, rbx = 0;
-	u32 valid = (1u << IR_RSP);
+	u32 valid = (1u << IR_RSP) | (walk->count == 1 && !walk->return_address ? IR_LEAF_REGISTERS : 0);
 
 	/* vfork keeps its return address in a register while its frame is empty. */
 	bool is_empty = cfa == walk->registers.general[IR_RSP] && rule->ra_slot >= IR_SLOT_REGISTER;
@@ -162,7 +208,8 @@ IR_INLINE bool ir_step_plain(struct ir_walk *walk, const struct ir_rule *rule)
 		return false;
 	u64 word = (cfa - walk->piece_start) >> 3;
 
-	valid = (1u << IR_RSP) | (valid & ((1u << IR_RBP) | (1u << IR_RBX)));
+	/* What more there is of the leaf's registers is its caller's to ask for. */
+	valid = (1u << IR_RSP) | (valid & ((1u << IR_RBP) | (1u << IR_RBX))) | (valid & IR_MORE_REGISTERS) << 1;
 	walk->registers.pc = walk->piece[(word - 1) & (IR_PIECE_WORDS - 1)];
 	walk->registers.general[IR_RSP] = cfa;
 	if (fp_slot != IR_SLOT_SAME) {

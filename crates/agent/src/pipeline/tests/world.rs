@@ -68,8 +68,12 @@ pub(super) struct World {
 
 impl World {
     pub(super) fn new() -> Self {
+        Self::with_windows(Duration::from_secs(10))
+    }
+
+    pub(super) fn with_windows(window: Duration) -> Self {
         let config = PipelineConfig {
-            pace: Pace::Recording { window: Duration::from_secs(10) },
+            pace: Pace::Recording { window },
             host_name: "host".into(),
             declared_service: Box::new(|entries| {
                 let text = String::from_utf8_lossy(entries).into_owned();
