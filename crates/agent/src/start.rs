@@ -160,7 +160,8 @@ fn make_driver(
     (stats, stop): (SharedStats, Arc<AtomicBool>),
 ) -> Result<Driver, AgentError> {
     let kernel = load(&config)?;
-    let images = ImageRegistry::start(health, crate::reader::read_own_vdso())?;
+    let images =
+        ImageRegistry::start(health, config.table_budget_bytes, crate::reader::read_own_vdso())?;
     let identifier = Identifier::new(&host_name, config.services.clone());
     let reader = Reader::start(health, identifier)?;
     let declaring = Identifier::new(&host_name, config.services);

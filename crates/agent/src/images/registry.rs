@@ -133,9 +133,13 @@ pub(crate) struct ImageRegistry {
 }
 
 impl ImageRegistry {
-    /// Starts the reading thread. `vdso`: the bytes of the vDSO, which is the same in every 64-bit process of the running
+    /// Starts the reading thread. There is room for `table_bytes` of rows. `vdso`: the bytes of the vDSO, which is the same in every 64-bit process of the running
     /// kernel.
-    pub(crate) fn start(health: &Health, vdso: Option<Vec<u8>>) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        health: &Health,
+        table_bytes: usize,
+        vdso: Option<Vec<u8>>,
+    ) -> std::io::Result<Self> {
         let (jobs, job_receiver) = mpsc::sync_channel(QUEUE);
         let (result_sender, results) = mpsc::sync_channel(QUEUE);
         let reader = health.spawn("ir-images", PATIENCE, move |pulse| {
@@ -149,7 +153,7 @@ impl ImageRegistry {
             next: IR_IMAGE_FIRST,
             uses: Cell::new(0),
             waiting: Waiting::default(),
-            wanted: Wanted::default(),
+            wanted: Wanted::with_limit(pages_at_once(table_bytes)),
             pages_last: false,
             in_flight: 0,
             gone: (Vec::new(), Vec::new()),
@@ -500,4 +504,12 @@ impl ImageRegistry {
             entry.image.state = state;
         }
     }
+}
+
+/// Pages that are made before those that want them are tried: what comes at once takes half of the room for tables at most,
+/// or pages would make room for each other before any walk has used them.
+fn pages_at_once(table_bytes: usize) -> usize {
+    /// Of code that is described densely.
+    const BYTES_OF_PAGE: usize = 4096;
+    (table_bytes / 2 / BYTES_OF_PAGE).clamp(32, 16_384)
 }

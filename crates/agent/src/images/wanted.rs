@@ -6,12 +6,11 @@ use infrared_bpf::PageKey;
 
 /// Pages of one image that are made at once: others wait no longer than that takes.
 const BATCH: usize = 64;
-/// Pages that wait at most. More are wanted again by the walks that lack them.
-const MAX_WAITING: usize = 16_384;
-
 /// Wanted pages, in the order in which their images were first wanted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Wanted {
+    /// Pages that are wanted or being made at most. More are wanted again by the walks that lack them.
+    limit: usize,
     waiting: HashMap<u32, BTreeSet<u32>>,
     order: VecDeque<u32>,
     count: usize,
@@ -19,8 +18,18 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
+    pub(super) fn with_limit(limit: usize) -> Self {
+        Self {
+            limit,
+            waiting: HashMap::new(),
+            order: VecDeque::new(),
+            count: 0,
+            in_flight: HashSet::new(),
+        }
+    }
+
     pub(super) fn add(&mut self, key: PageKey) {
-        if self.count >= MAX_WAITING || self.in_flight.contains(&key) {
+        if self.count + self.in_flight.len() >= self.limit || self.in_flight.contains(&key) {
             return;
         }
         let pages = self.waiting.entry(key.image).or_insert_with(|| {
@@ -77,7 +86,7 @@ mod tests {
 
     #[test]
     fn images_take_turns_and_a_page_is_made_once() {
-        let mut wanted = Wanted::default();
+        let mut wanted = Wanted::with_limit(BATCH + 4);
         let key = |image, page| PageKey { image, page };
         for page in 0..BATCH as u32 + 2 {
             wanted.add(key(20, page));
@@ -99,5 +108,9 @@ mod tests {
         wanted.add(key(20, 3));
         wanted.forget(20);
         assert!(wanted.is_idle() && wanted.next().is_none());
+        for page in 0..1000 {
+            wanted.add(key(20, page));
+        }
+        assert_eq!(wanted.take(20).len() + wanted.take(20).len(), BATCH + 4, "no more at once");
     }
 }

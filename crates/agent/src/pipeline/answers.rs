@@ -130,10 +130,13 @@ impl Pipeline {
             space.changed();
             space.go = known.iter().find_map(|image| go_of(*image, images)).unwrap_or_default();
         }
-        let is_open = |image: &ImageRef| {
-            matches!(image, ImageRef::Unresolved | ImageRef::Known { bias: None, .. })
+        // Of very many, those that nobody has come upon stay as they are.
+        let is_crowded = space.mappings.is_crowded();
+        let is_open = |image: &ImageRef| match image {
+            ImageRef::Unresolved => !is_crowded,
+            image => matches!(image, ImageRef::Known { bias: None, .. }),
         };
-        space.is_unresolved = known.iter().any(is_open);
+        space.is_unresolved = known.iter().any(is_open) || space.has_come_upon();
         is_changed
     }
 }

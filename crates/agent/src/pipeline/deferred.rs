@@ -81,6 +81,9 @@ impl Pipeline {
             }
             let is_pending =
                 block.mappings.iter().any(|mapping| mapping.image == abi::IR_IMAGE_PENDING);
+            if is_pending {
+                self.come_upon(sample.pid, id, last_call(&unwound.stack), now_ns);
+            }
             if is_asked || is_pending {
                 return Outcome::Waits;
             }
@@ -117,6 +120,15 @@ impl Pipeline {
         }
     }
 
+    /// A walk stopped in a mapping whose image is not known: of a process with very many, nobody has looked at it yet.
+    fn come_upon(&mut self, pid: u32, id: SpaceId, address: u64, now_ns: u64) {
+        let space = self.table.of_space(pid, id).and_then(|process| process.space_mut(id));
+        if let Some(space) = space.filter(|space| space.mappings.is_crowded()) {
+            space.come_upon(address);
+            self.ask_for(pid, id, true, now_ns);
+        }
+    }
+
     /// An image made room for others, and is wanted again: its file is looked for as at first.
     fn find_again(&mut self, pid: u32, id: SpaceId, gone: ImageId, now_ns: u64) {
         if let Some(process) = self.table.of_space(pid, id)
@@ -149,4 +161,12 @@ impl Pipeline {
             self.images.want(missing, tables);
         }
     }
+}
+
+/// The address of the call in the last frame of a stack.
+fn last_call(stack: &UserStack) -> u64 {
+    stack.frames.last().map_or(0, |frame| {
+        let is_return = u32::from(frame.flags) & abi::IR_FRAME_RETURN_ADDRESS != 0;
+        frame.address.wrapping_sub(u64::from(is_return))
+    })
 }

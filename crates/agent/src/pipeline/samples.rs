@@ -4,13 +4,12 @@ use infrared_bpf::{
     UserStack,
     abi::{self, ir_sample},
 };
-use infrared_processes::maps::Mapping;
 
 use super::{Command, Pipeline};
 use crate::{
     losses::Loss,
     reader::{Ask, CodeWanted, Question},
-    watch::{Asked, ImageRef, Sighting, Space, SpaceId},
+    watch::{Asked, Sighting, Space, SpaceId},
     window::{SampleKey, Seen},
 };
 
@@ -86,7 +85,7 @@ impl Pipeline {
                 CodeWanted::Nothing
             },
             identity: is_current && space.identity.is_none(),
-            files: if with_code { unresolved(space) } else { Vec::new() },
+            files: if with_code { space.take_unresolved() } else { Vec::new() },
         };
         if !(lacks_code || ask.identity || !ask.files.is_empty()) {
             if !is_current && space.asked == Asked::Nothing {
@@ -175,14 +174,6 @@ impl Pipeline {
 /// Mappings, or what tells them from those of another exec.
 fn lacks_code(space: &Space) -> bool {
     !space.is_complete || space.start_stack == 0
-}
-
-fn unresolved(space: &Space) -> Vec<Mapping> {
-    if !space.is_unresolved {
-        return Vec::new();
-    }
-    let open = space.mappings.iter().filter(|code| code.image == ImageRef::Unresolved);
-    open.map(|code| code.mapping.clone()).collect()
 }
 
 pub(super) fn thread_of(sample: &ir_sample) -> [u8; 16] {

@@ -14,14 +14,20 @@ use std::{
 };
 
 use infrared_bpf::monotonic_ns;
-use infrared_processes::{Pid, ProcFs, ProcessDir, maps::MapLimits};
+use infrared_processes::{
+    Pid, ProcFs, ProcessDir,
+    maps::{MapLimits, Mapping},
+};
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::{
     Answer, Ask, CodeWanted, FoundFile, FoundProcess, Identifier, NOBODY, Question, Reply,
     files::open_file,
 };
-use crate::health::{Health, Pulse};
+use crate::{
+    health::{Health, Pulse},
+    watch::MAX_EAGER,
+};
 
 /// Questions that wait at most.
 const MAX_QUESTIONS: usize = 2048;
@@ -217,7 +223,10 @@ impl Shared {
         let dir = dir.filter(|dir| !self.is_refused(dir));
         let process = dir.as_ref().and_then(|dir| self.read_process(dir, &ask));
         let mapped = process.iter().filter(|_| ask.code == CodeWanted::MappingsAndFiles);
-        let mapped = mapped.flat_map(|found| found.mappings.iter().flatten());
+        // Of very many, only those are opened that are needed.
+        let is_crowded = |mappings: &&Vec<Mapping>| mappings.len() > MAX_EAGER;
+        let mapped = mapped.filter_map(|found| found.mappings.as_ref());
+        let mapped = mapped.filter(|mappings| !is_crowded(mappings)).flatten();
         let wanted = mapped.filter(|mapping| mapping.is_file()).chain(&ask.files).cloned();
         let files: Vec<FoundFile> =
             wanted.map(|mapping| open_file(dir.as_ref(), mapping)).collect();

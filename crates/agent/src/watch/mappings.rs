@@ -27,6 +27,9 @@ pub(crate) struct MappedCode {
     pub(crate) image: ImageRef,
 }
 
+/// Of a process that has more mappings than this, no file is opened before it is needed. Browsers have some 200.
+pub(crate) const MAX_EAGER: usize = 512;
+
 /// Executable mappings that do not overlap, by start.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MappingSet(BTreeMap<u64, MappedCode>);
@@ -113,6 +116,11 @@ impl MappingSet {
 
     pub(crate) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Whether there are so many that only the files of those are opened that a walk comes upon.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.len() > MAX_EAGER
     }
 
     /// The mappings as the kernel side has them. `number` tells what stands for an image there: its own number once its

@@ -6,6 +6,6 @@ mod process;
 mod space;
 mod table;
 
-pub(crate) use mappings::{ImageRef, MappedCode, MappingSet};
+pub(crate) use mappings::{ImageRef, MAX_EAGER, MappedCode, MappingSet};
 pub(crate) use space::{Asked, Origin, ProcessIdentity, Space, SpaceId};
 pub(crate) use table::{ProcessTable, Sighting};

@@ -123,7 +123,12 @@ pub(crate) struct Space {
     replaced: Vec<Replaced>,
     /// Some mapping's image, or its place in it, may be found yet.
     pub(crate) is_unresolved: bool,
+    /// Runtime addresses in mappings whose images walks came upon and nobody knows: of many mappings, these are looked at.
+    come_upon: Vec<u64>,
 }
+
+/// More are come upon again.
+const MAX_COME_UPON: usize = 64;
 
 impl Space {
     pub(crate) fn begin(id: SpaceId, origin: Origin, since_ns: u64) -> Self {
@@ -146,7 +151,35 @@ impl Space {
             told: Told::NEVER,
             replaced: Vec::new(),
             is_unresolved: true,
+            come_upon: Vec::new(),
         }
+    }
+
+    /// A walk needs the image of the mapping at a runtime address.
+    pub(crate) fn come_upon(&mut self, address: u64) {
+        if self.come_upon.len() < MAX_COME_UPON && !self.come_upon.contains(&address) {
+            self.come_upon.push(address);
+            self.is_unresolved = true;
+        }
+    }
+
+    /// Whether walks have come upon mappings that nobody has looked at since.
+    pub(crate) fn has_come_upon(&self) -> bool {
+        !self.come_upon.is_empty()
+    }
+
+    /// Takes the mappings whose files are to be opened.
+    pub(crate) fn take_unresolved(&mut self) -> Vec<Mapping> {
+        if !self.is_unresolved {
+            return Vec::new();
+        }
+        let wanted = std::mem::take(&mut self.come_upon);
+        let is_crowded = self.mappings.is_crowded();
+        let is_wanted = |mapping: &Mapping| wanted.iter().any(|at| mapping.contains(*at));
+        let open = self.mappings.iter().filter(|code| code.image == ImageRef::Unresolved);
+        let mut open: Vec<Mapping> = open.map(|code| code.mapping.clone()).collect();
+        open.retain(|mapping| !is_crowded || is_wanted(mapping));
+        open
     }
 
     /// The copy that a forked child has. The child is another process: its pid, and perhaps its cgroup, differ.
@@ -161,6 +194,7 @@ impl Space {
             last_sample_ns: 0,
             told: Told::NEVER,
             replaced: Vec::new(),
+            come_upon: Vec::new(),
             ..self.clone()
         }
     }
@@ -186,12 +220,17 @@ impl Space {
 
     /// An image made room for others: what is mapped of it is looked for again.
     pub(crate) fn forget_image(&mut self, gone: ImageId) {
+        let mut lost = Vec::new();
         for code in Arc::make_mut(&mut self.mappings).iter_mut() {
             if matches!(code.image, ImageRef::Known { image, .. } if image == gone) {
                 code.image = ImageRef::Unresolved;
+                lost.push(code.mapping.start);
             }
         }
         self.changed();
+        for address in lost {
+            self.come_upon(address);
+        }
     }
 
     fn replace(&mut self, replaced: Replaced) {

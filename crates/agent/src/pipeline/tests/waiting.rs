@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use infrared_bpf::abi::{IR_STOP_COMPLETE, IR_STOP_NO_TABLE};
+use infrared_bpf::abi::{IR_FRAME_RETURN_ADDRESS, IR_STOP_COMPLETE, IR_STOP_NO_TABLE, ir_frame};
 
 use super::world::World;
+use crate::watch::MAX_EAGER;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -43,6 +44,27 @@ fn a_deferred_sample_waits_for_its_process_and_is_unwound_once() {
     assert_eq!(world.tables.walks, 1);
     world.finish(60);
     assert_eq!(world.times_of("shop"), [5, 10]);
+}
+
+#[test]
+fn of_a_process_with_very_many_files_those_are_opened_that_walks_come_upon() {
+    let mut world = World::new();
+    world.exec(5, 5, "/bin/server");
+    for number in 0..MAX_EAGER as u64 {
+        world.map(6, 5, 0x10_0000 + number * 0x2000, &format!("/lib/{number}"));
+    }
+    let start = 0x10_0000 + 7 * 0x2000;
+    // A return address just after the mapping: the call is in it.
+    let (address, flags) = (start + 0x1000, IR_FRAME_RETURN_ADDRESS as u16);
+    world.tables.frames = vec![ir_frame { address, flags, ..ir_frame::default() }];
+    world.tables.stop_reason = IR_STOP_NO_TABLE;
+    let wanted = |world: &World| -> Vec<u64> {
+        world.asks.iter().flat_map(|ask| &ask.files).map(|mapping| mapping.start).collect()
+    };
+    world.deferred(10, 5, 0).turn(20);
+    assert!(wanted(&world).is_empty(), "nobody has come upon any");
+    world.answer(5, 25, Some("server")).turn(30);
+    assert_eq!(wanted(&world), [start]);
 }
 
 #[test]

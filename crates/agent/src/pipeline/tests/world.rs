@@ -3,7 +3,7 @@
 use infrared_bpf::{
     CopiedStack, DeferredSample, Exec, KernelError, KernelStack, MappingBlock, PageKey, PageTable,
     Record, SidebandEvent, SidebandRecord, TableError, Unwound, UserStack,
-    abi::{IR_STOP_COMPLETE, ir_registers, ir_sample},
+    abi::{IR_STOP_COMPLETE, ir_frame, ir_registers, ir_sample},
 };
 use infrared_processes::maps::MappingRef;
 use infrared_profile::labels;
@@ -23,6 +23,8 @@ use std::time::Duration;
 pub(super) struct FakeTables {
     pub(super) stop_reason: u32,
     pub(super) walks: usize,
+    /// Of the stacks.
+    pub(super) frames: Vec<ir_frame>,
 }
 
 impl Tables for FakeTables {
@@ -45,7 +47,7 @@ impl Tables for FakeTables {
     fn walk(&mut self, pid: u32, _: &MappingBlock, _: CopiedStack<'_>) -> Unwound {
         self.walks += 1;
         let (hash, stop_reason) = (0x1000 + u64::from(pid), self.stop_reason);
-        let stack = UserStack { hash, stop_reason, pid: 0, frames: Vec::new() };
+        let stack = UserStack { hash, stop_reason, pid: 0, frames: self.frames.clone() };
         Unwound { stack, may_improve: stop_reason != IR_STOP_COMPLETE, missing: None }
     }
 }
@@ -80,10 +82,10 @@ impl World {
                 text.strip_prefix("SERVICE=").map(|rest| rest.trim_end_matches('\0').to_owned())
             }),
         };
-        let images = ImageRegistry::start(&Health::default(), None).unwrap();
+        let images = ImageRegistry::start(&Health::default(), 1 << 20, None).unwrap();
         Self {
             pipeline: Pipeline::new(config, images, Vec::new(), 0),
-            tables: FakeTables { stop_reason: IR_STOP_COMPLETE, walks: 0 },
+            tables: FakeTables { stop_reason: IR_STOP_COMPLETE, walks: 0, frames: Vec::new() },
             input: Input::default(),
             asks: Vec::new(),
             alive_asked: Vec::new(),
