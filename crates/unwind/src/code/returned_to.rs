@@ -17,6 +17,9 @@ const LEA_LEN: usize = 7;
 
 /// The address of `__start_context` in an image that has `makecontext`.
 pub(super) fn start_context<'d, R: ReadRef<'d>>(image: &Image<'d, R>) -> Option<u64> {
+    if !may_export(image, b"makecontext") {
+        return None;
+    }
     let makecontext = [(".dynsym", ".dynstr"), (".symtab", ".strtab")]
         .into_iter()
         .find_map(|(symbols, names)| function_named(image, symbols, names, b"makecontext\0"))?;
@@ -31,6 +34,26 @@ pub(super) fn start_context<'d, R: ReadRef<'d>>(image: &Image<'d, R>) -> Option<
     targets
         .filter(|target| *target > 0)
         .find(|target| image.bytes_at(*target, START_CONTEXT.len() as u64) == Some(&START_CONTEXT))
+}
+
+/// `false` if the image exports symbols, and none that is called `name`: few words of its hash table tell, where the table of
+/// symbols may have megabytes (`.gnu.hash`: header of four words, Bloom filter, buckets).
+fn may_export<'d, R: ReadRef<'d>>(image: &Image<'d, R>, name: &[u8]) -> bool {
+    let hash = name
+        .iter()
+        .fold(5381_u32, |hash, byte| hash.wrapping_mul(33).wrapping_add(u32::from(*byte)));
+    let excludes = || -> Option<bool> {
+        let table = image.section_place(".gnu.hash").ok()??;
+        let bytes = |at: u64, len: u64| image.file_bytes(table.file_offset.checked_add(at)?, len);
+        let word = |at| Some(u32::from_le_bytes(bytes(at, 4)?.try_into().ok()?));
+        let [buckets, filters, shift] = [word(0)?, word(8)?, word(12)?];
+        let filter_at = 16 + 8 * u64::from((hash / 64).checked_rem(filters)?);
+        let filter = u64::from_le_bytes(bytes(filter_at, 8)?.try_into().ok()?);
+        let bits = 1_u64 << (hash % 64) | 1_u64 << (hash.checked_shr(shift)? % 64);
+        let bucket_at = 16 + 8 * u64::from(filters) + 4 * u64::from(hash.checked_rem(buckets)?);
+        Some(filter & bits != bits || word(bucket_at)? == 0)
+    };
+    !excludes().unwrap_or(false)
 }
 
 /// The address of the function that is called `name`, which ends in a zero.
