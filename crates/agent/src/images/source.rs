@@ -171,9 +171,10 @@ fn reopen(places: &VecDeque<Place>) -> Option<File> {
 mod tests {
     use std::{
         fs,
+        io::{Read, Write},
         os::unix::fs::MetadataExt,
-        path::Path,
-        process::{Child, Command},
+        path::{Path, PathBuf},
+        process::{Child, Command, Stdio},
     };
 
     use infrared_processes::maps::{MapLimits, MappingRef};
@@ -196,30 +197,54 @@ mod tests {
         Instant::now() + HELD
     }
 
-    /// A process that runs the program, and where it maps it.
-    fn start(program: &Path) -> (Child, Mapping) {
-        let child = Command::new(program).arg("1000").spawn().unwrap();
-        let process = ProcFs::system().process(Pid(child.id())).unwrap();
-        let mappings = process.executable_mappings(MapLimits::default()).unwrap().mappings;
-        let inode = fs::metadata(program).unwrap().ino();
-        (child, mappings.into_iter().find(|mapping| mapping.inode == inode).unwrap())
+    /// A process that runs a program, until it is dropped.
+    struct Running(Child);
+
+    impl Running {
+        /// Starts it, and tells where it maps its file. A copy of `cat`, it has mapped it once it answers.
+        fn start(program: &Path) -> (Self, Mapping) {
+            let (input, output) = (Stdio::piped(), Stdio::piped());
+            let child = Command::new(program).stdin(input).stdout(output).spawn().unwrap();
+            let mut running = Self(child);
+            running.0.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+            running.0.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+            let process = ProcFs::system().process(Pid(running.0.id())).unwrap();
+            let mappings = process.executable_mappings(MapLimits::default()).unwrap().mappings;
+            let inode = fs::metadata(program).unwrap().ino();
+            (running, mappings.into_iter().find(|mapping| mapping.inode == inode).unwrap())
+        }
+    }
+
+    impl Drop for Running {
+        fn drop(&mut self) {
+            // Gone already where it has ended by itself.
+            drop(self.0.kill());
+            drop(self.0.wait());
+        }
+    }
+
+    /// A program of its own. Another process copies it: a file that we had open for writing could be open in the child of
+    /// another test, and could then not be executed.
+    fn program(folder: &Path) -> PathBuf {
+        let program = folder.join("program");
+        let copied = Command::new("cp").arg("/bin/cat").arg(&program).status().unwrap();
+        assert!(copied.success());
+        program
     }
 
     #[test]
     fn a_file_without_a_path_is_found_again_while_a_process_maps_it_and_is_not_pinned() {
         let folder = tempfile::tempdir().unwrap();
-        let program = folder.path().join("program");
-        fs::copy("/bin/sleep", &program).unwrap();
-        let (mut child, mapping) = start(&program);
-        let (source, counts) = source(File::open(&program).unwrap(), child.id(), mapping);
+        let program = program(folder.path());
+        let (running, mapping) = Running::start(&program);
+        let (source, counts) = source(File::open(&program).unwrap(), running.0.id(), mapping);
         assert!(source.let_go(Instant::now(), false), "it was used just now");
         assert!(!source.let_go(soon(), false));
         fs::remove_file(&program).unwrap();
         assert!(source.open().is_ok());
         assert_eq!(counted(&counts), (1, 0));
         assert!(!source.let_go(soon(), false));
-        child.kill().unwrap();
-        child.wait().unwrap();
+        drop(running);
         assert!(source.open().is_err(), "nothing held it any more");
         assert_eq!(counted(&counts), (1, 1));
     }
@@ -227,17 +252,15 @@ mod tests {
     #[test]
     fn by_its_path_a_file_is_found_again_if_it_is_the_same() {
         let folder = tempfile::tempdir().unwrap();
-        let program = folder.path().join("program");
-        fs::copy("/bin/sleep", &program).unwrap();
-        let (mut child, mapping) = start(&program);
-        let (source, counts) = source(File::open(&program).unwrap(), child.id(), mapping);
-        child.kill().unwrap();
-        child.wait().unwrap();
+        let program = program(folder.path());
+        let (running, mapping) = Running::start(&program);
+        let (source, counts) = source(File::open(&program).unwrap(), running.0.id(), mapping);
+        drop(running);
         source.let_go(soon(), false);
         assert!(source.open().is_ok());
         source.let_go(soon(), false);
         fs::remove_file(&program).unwrap();
-        fs::copy("/bin/sleep", &program).unwrap();
+        fs::copy("/bin/cat", &program).unwrap();
         assert!(source.open().is_err(), "another file, with the same contents");
         let pipe = rustix::fs::Mode::from(0o600);
         fs::remove_file(&program).unwrap();
@@ -249,8 +272,7 @@ mod tests {
     #[test]
     fn the_last_processes_that_map_a_file_are_remembered() {
         let folder = tempfile::tempdir().unwrap();
-        let program = folder.path().join("program");
-        fs::copy("/bin/sleep", &program).unwrap();
+        let program = program(folder.path());
         let file = File::open(&program).unwrap();
         let (identity, _) = FileIdentity::of(&file).unwrap();
         let line = b"1000-2000 r-xp 00000000 00:00 7 /nowhere";
