@@ -317,6 +317,11 @@ impl ImageRegistry {
         self.images.contains_key(&id)
     }
 
+    /// A walk came upon an image that is still to be read: it is next.
+    pub(crate) fn hurry(&mut self, id: ImageId) {
+        self.waiting.hurry(id);
+    }
+
     /// Has a page made that a walk lacks, if its image is known.
     pub(crate) fn want(&mut self, key: PageKey, tables: &dyn Tables) {
         let Some(entry) = self.images.get(&ImageId(key.image)) else { return };

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::ImageId;
 
-/// Users take turns, so that nobody's files wait for all of somebody else's; of a user's the smallest is next, so that
-/// a small program is not kept waiting by a large one.
+/// Users take turns, so that nobody's files wait for all of somebody else's. Of a user's one that a walk came upon is next,
+/// else the smallest, so that a small program is not kept waiting by a large one.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    /// By user: bytes and number.
+    /// By user: bytes and number. Those that walks came upon count as the smallest.
     files: BTreeMap<u32, BTreeSet<(u64, ImageId)>>,
     places: HashMap<ImageId, (u32, u64)>,
     last: u32,
@@ -18,6 +18,17 @@ impl Waiting {
     pub(super) fn add(&mut self, image: ImageId, user: u32, bytes: u64) {
         self.places.insert(image, (user, bytes));
         self.files.entry(user).or_default().insert((bytes, image));
+    }
+
+    /// A walk came upon it.
+    pub(super) fn hurry(&mut self, image: ImageId) {
+        if let Some((user, bytes)) = self.places.get_mut(&image)
+            && let Some(files) = self.files.get_mut(user)
+            && files.remove(&(*bytes, image))
+        {
+            *bytes = 0;
+            files.insert((0, image));
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -56,19 +67,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn users_take_turns_and_of_each_the_smallest_file_is_next() {
+    fn users_take_turns_and_of_each_what_a_walk_came_upon_and_then_the_smallest_file_is_next() {
         let mut waiting = Waiting::default();
         for (image, user, bytes) in [(1, 1000, 10), (2, 1000, 5), (3, 0, 900), (4, u32::MAX, 7)] {
             waiting.add(ImageId(image), user, bytes);
         }
         waiting.add(ImageId(5), 1000, 1);
         waiting.retain(|image| image != ImageId(1));
+        waiting.hurry(ImageId(2));
         let mut order = Vec::new();
         while let Some(image) = waiting.next() {
             order.push(image.0);
             waiting.remove(image);
         }
-        assert_eq!(order, [4, 3, 5, 2], "after the user who was last comes the next");
+        assert_eq!(order, [4, 3, 2, 5], "after the user who was last comes the next");
         assert!(waiting.is_empty());
     }
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     images::ImageId,
-    watch::{Asked, SpaceId},
+    watch::{Asked, ImageRef, MappedCode, SpaceId},
 };
 
 /// Pages that one copied stack asks for at once.
@@ -120,10 +120,16 @@ impl Pipeline {
         }
     }
 
-    /// A walk stopped in a mapping whose image is not known: of a process with very many, nobody has looked at it yet.
+    /// A walk stopped in a mapping whose image is not known yet: it is the next to be read. Of a process with very many,
+    /// nobody has looked at it.
     fn come_upon(&mut self, pid: u32, id: SpaceId, address: u64, now_ns: u64) {
         let space = self.table.of_space(pid, id).and_then(|process| process.space_mut(id));
-        if let Some(space) = space.filter(|space| space.mappings.is_crowded()) {
+        let Some(space) = space else { return };
+        if let Some(MappedCode { image: ImageRef::Known { image, .. }, .. }) =
+            space.mappings.find(address)
+        {
+            self.images.hurry(*image);
+        } else if space.mappings.is_crowded() {
             space.come_upon(address);
             self.ask_for(pid, id, true, now_ns);
         }
