@@ -53,6 +53,11 @@ impl<T: Pod> Arena<T> {
         self.kind.limit as usize * self.kind.size as usize
     }
 
+    /// Elements that are neither in use nor at rest.
+    pub(crate) fn free(&self) -> usize {
+        self.capacity().saturating_sub(self.extents.used() + self.extents.resting())
+    }
+
     /// Elements in use.
     pub(crate) fn used(&self) -> usize {
         self.extents.used()

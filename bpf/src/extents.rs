@@ -76,6 +76,11 @@ impl Extents {
         }
     }
 
+    /// Elements of freed ranges that still rest.
+    pub(crate) fn resting(&self) -> usize {
+        self.resting.iter().map(|(_, extent)| extent.count as usize).sum()
+    }
+
     /// Whether freed ranges still rest.
     pub(crate) fn has_resting(&self) -> bool {
         !self.resting.is_empty()

@@ -174,6 +174,23 @@ impl UnwindTables {
         result
     }
 
+    /// Makes room for pages that come next, with `rows` together: waiting for readers once costs less than for each.
+    pub fn make_room(&mut self, rows: usize) -> Result<(), TableError> {
+        let missing = rows.saturating_sub(self.rows.free()).min(self.rows.capacity() / 2);
+        let mut freed = 0;
+        while freed < missing {
+            let Some(key) = self.oldest() else { break };
+            freed += self.pages.get(&key).map_or(0, |page| page.extent.count as usize);
+            self.evict(key);
+        }
+        if freed > 0 {
+            self.rows.wait_for_readers()?;
+            self.rules.end_rest();
+            self.end_epoch();
+        }
+        Ok(())
+    }
+
     /// Says of a page that its rows cannot be made.
     pub fn insert_unreadable(&mut self, key: PageKey) -> Result<(), TableError> {
         let rules = [rules::rule_of_kind(IR_RULE_UNREADABLE)];
@@ -346,10 +363,15 @@ impl UnwindTables {
             freed_pages += 1;
             self.evict(key);
         }
+        self.end_epoch();
+        freed_pages > 0
+    }
+
+    /// Under pressure, epochs are short.
+    fn end_epoch(&mut self) {
         if self.epoch_began.elapsed() >= EPOCH_UNDER_PRESSURE {
             self.outdate_known();
         }
-        freed_pages > 0
     }
 
     /// Evicts the oldest pages of the image that has the most rules: a part of all. `false` if no image has any.

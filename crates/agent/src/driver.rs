@@ -62,6 +62,10 @@ impl Tables for KernelTables<'_> {
         self.tables.insert(key, table)
     }
 
+    fn make_room(&mut self, rows: usize) -> Result<(), TableError> {
+        self.tables.make_room(rows)
+    }
+
     fn insert_unreadable(&mut self, key: PageKey) -> Result<(), TableError> {
         self.tables.insert_unreadable(key)
     }

@@ -440,6 +440,9 @@ impl ImageRegistry {
     }
 
     fn load(&mut self, id: ImageId, pages: Vec<Page>, tables: &mut dyn Tables) {
+        if let Err(error) = tables.make_room(pages.iter().map(|page| page.rows.len()).sum()) {
+            tracing::warn!(%error, "no room was made for pages of an unwind table");
+        }
         for page in pages {
             let key = PageKey { image: id.0, page: page.number };
             self.wanted.done(key);

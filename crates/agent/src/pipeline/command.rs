@@ -49,6 +49,8 @@ pub(crate) trait Tables {
     fn contains(&self, key: PageKey) -> bool;
     /// Loads a page. Others make room for it.
     fn insert(&mut self, key: PageKey, table: PageTable<'_>) -> Result<(), TableError>;
+    /// Makes room for pages that come next, with so many rows together.
+    fn make_room(&mut self, rows: usize) -> Result<(), TableError>;
     /// Says of a page that it cannot be had.
     fn insert_unreadable(&mut self, key: PageKey) -> Result<(), TableError>;
     fn remove_page(&mut self, key: PageKey);

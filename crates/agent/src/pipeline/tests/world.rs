@@ -36,6 +36,10 @@ impl Tables for FakeTables {
         Ok(())
     }
 
+    fn make_room(&mut self, _: usize) -> Result<(), TableError> {
+        Ok(())
+    }
+
     fn insert_unreadable(&mut self, _: PageKey) -> Result<(), TableError> {
         Ok(())
     }
