@@ -13,8 +13,8 @@ pub struct Namespaces {
     pub user: u64,
 }
 
-/// The inode of the initial pid namespace (`PROC_PID_INIT_INO`, include/linux/proc_ns.h).
-const INITIAL_PIDS: u64 = 0xeffffffc;
+/// The inode of the initial pid namespace (`PROC_PID_INIT_INO`, `include/linux/proc_ns.h`).
+const INITIAL_PIDS: u64 = 0xefff_fffc;
 
 /// Whose processes `/proc` shows us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,10 +40,9 @@ impl PidView {
         match (shown, namespace) {
             (Some(shown), _) if shown != pid => Self::Foreign,
             (None, _) => Self::Foreign,
-            (Some(_), Some(INITIAL_PIDS)) => Self::Machine,
-            (Some(_), Some(_)) => Self::Namespace,
             // It does not tell: as it was before there were such links.
-            (Some(_), None) => Self::Machine,
+            (Some(_), None | Some(INITIAL_PIDS)) => Self::Machine,
+            (Some(_), Some(_)) => Self::Namespace,
         }
     }
 }

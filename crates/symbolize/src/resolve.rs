@@ -13,7 +13,7 @@ use crate::debug_file::{self, CheckedFile, DebugFiles, DebugSearch};
 use crate::demangle::is_mangled;
 use crate::dwarf::{self, Debug, DebugBudget, DwarfIndex, Frames, Kept};
 use crate::elf::symbols::{self, Symbol, SymbolTable};
-use crate::elf::{Elf, function_starts, plt};
+use crate::elf::{Elf, function_starts, plt, reach};
 use crate::error::{Error, Result};
 use crate::go::{GoFrame, GoFrames, GoTables};
 use crate::line::Frame;
@@ -147,10 +147,15 @@ impl Resolver<'_> {
         let first_choice = self.count(symbols::find(&own, svmas)).unwrap_or_default();
         let second_choice = self.count(symbols::find(&others, svmas)).unwrap_or_default();
         let plt = self.count(plt::names(self.binary, svmas)).unwrap_or_default();
+        let [beyond_first, beyond_second] =
+            [&first_choice, &second_choice].map(|choice| self.beyond(svmas, choice));
         let mut names = HashMap::new();
         for (i, &svma) in svmas.iter().enumerate() {
-            let own_symbol = first_choice.get(i).copied().flatten();
-            let second = second_choice.get(i).copied().flatten();
+            let reaches = |beyond: &HashMap<u64, bool>| beyond.get(&svma) != Some(&true);
+            let own_symbol =
+                first_choice.get(i).copied().flatten().filter(|_| reaches(&beyond_first));
+            let second =
+                second_choice.get(i).copied().flatten().filter(|_| reaches(&beyond_second));
             let stub = plt.get(&svma).filter(|_| own_symbol.is_none_or(|s| s.size == 0));
             let chosen = stub.map(|name| Named::stub(name)).or_else(|| {
                 let (symbol, tables, own) = choose(own_symbol, second, (&own, &others))?;
@@ -162,6 +167,15 @@ impl Resolver<'_> {
             }
         }
         names
+    }
+
+    /// Where a symbol without a size does not reach.
+    fn beyond(&mut self, svmas: &[u64], symbols: &[Option<Symbol>]) -> HashMap<u64, bool> {
+        let named =
+            svmas.iter().zip(symbols).filter_map(|(svma, symbol)| Some((*svma, (*symbol)?)));
+        let named: Vec<(u64, Symbol)> = named.collect();
+        let beyond = reach::beyond(self.binary, &named);
+        self.count(beyond).unwrap_or_default()
     }
 
     fn count<T>(&mut self, result: Result<T>) -> Option<T> {

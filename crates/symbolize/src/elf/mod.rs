@@ -6,6 +6,7 @@
 pub(crate) mod function_starts;
 pub(crate) mod minidebug;
 pub(crate) mod plt;
+pub(crate) mod reach;
 pub(crate) mod relocations;
 pub(crate) mod section;
 pub(crate) mod symbols;

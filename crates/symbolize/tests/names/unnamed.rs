@@ -73,3 +73,54 @@ fn a_stripped_function_without_call_frame_information_is_shown_by_address() {
         assert_eq!(&*named.lines[0].function, format!("program+{svma:#x}"));
     }
 }
+
+/// What an assembler makes of labels: an exported one without a size, and local functions behind it.
+const LABELS: &str = "
+.text
+.globl exported
+exported:
+    nop
+    ret
+.p2align 8
+hidden:
+    DESCRIBE
+    nop
+inside:
+    nop
+    ret
+    END
+.globl sized
+.type sized, @function
+sized:
+    nop
+    nop
+    ret
+.size sized, . - sized
+.section .note.GNU-stack,\"\",@progbits
+";
+
+#[test]
+fn a_label_without_a_size_names_its_own_function_and_nothing_behind_it() {
+    for (describe, end) in [(".cfi_startproc", ".cfi_endproc"), ("", "")] {
+        let workshop = Workshop::new();
+        let text = LABELS.replace("DESCRIBE", describe).replace("END", end);
+        std::fs::write(workshop.path("labels.s"), text).unwrap();
+        workshop.run("gcc -shared -nostdlib -o labels.so labels.s");
+        let symbols = workshop.output("nm labels.so");
+        let address = |name: &str| {
+            let line = symbols.lines().find(|line| line.ends_with(&format!(" {name}"))).unwrap();
+            u64::from_str_radix(line.split(' ').next().unwrap(), 16).unwrap()
+        };
+        let (exported, hidden, sized) = (address("exported"), address("hidden"), address("sized"));
+        workshop.run("strip -s labels.so");
+        let svmas = [exported, exported + 1, hidden, hidden + 1, sized + 1];
+        let named = names(&workshop.path("labels.so"), &svmas);
+        let is_named: Vec<_> =
+            named.iter().map(|s| (!s.unnamed).then(|| &*s.lines[0].function)).collect();
+        assert_eq!(
+            is_named,
+            [Some("exported"), Some("exported"), None, None, Some("sized")],
+            "{describe}"
+        );
+    }
+}
