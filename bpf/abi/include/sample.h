@@ -4,7 +4,7 @@
 
 #include "process.h"
 
-#define IR_MAX_USER_FRAMES   512
+#define IR_MAX_USER_FRAMES   2048
 #define IR_MAX_KERNEL_FRAMES 127
 #define IR_COMM_LENGTH	     16
 /* Of an environment at exec, what travels. */

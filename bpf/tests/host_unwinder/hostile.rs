@@ -2,10 +2,10 @@
 //! checks judge; what the frames are does not matter here.
 
 use infrared_abi::{
-    IR_RULE_FRAME_POINTER, IR_STOP_BAD_FRAME_POINTER, IR_STOP_GO_STATE, IR_STOP_LOOKUP_FAILED,
-    IR_STOP_MAX_FRAMES, IR_STOP_NO_CFI, IR_STOP_NO_MAPPING, IR_STOP_NO_PROGRESS, IR_STOP_NO_TABLE,
-    IR_STOP_REGISTER_LOST, IR_STOP_STACK_UNREADABLE, IR_STOP_UNSUPPORTED_RULE, ir_rule,
-    stop_reason_text,
+    IR_MAX_USER_FRAMES, IR_RULE_FRAME_POINTER, IR_STOP_BAD_FRAME_POINTER, IR_STOP_GO_STATE,
+    IR_STOP_LOOKUP_FAILED, IR_STOP_MAX_FRAMES, IR_STOP_NO_CFI, IR_STOP_NO_MAPPING,
+    IR_STOP_NO_PROGRESS, IR_STOP_NO_TABLE, IR_STOP_REGISTER_LOST, IR_STOP_STACK_UNREADABLE,
+    IR_STOP_UNSUPPORTED_RULE, ir_rule, stop_reason_text,
 };
 
 use crate::{
@@ -61,7 +61,10 @@ fn a_circle_of_frame_pointers_ends_at_the_frame_limit() {
     script.environment(&case.environment());
     script.walk(&case.start());
     let walked = script.run_walks().remove(0);
-    assert_eq!((walked.stop, walked.frames.len()), (IR_STOP_MAX_FRAMES, 512));
+    assert_eq!(
+        (walked.stop, walked.frames.len()),
+        (IR_STOP_MAX_FRAMES, IR_MAX_USER_FRAMES as usize)
+    );
 }
 
 /// A hundred thousand walks or so: seconds.

@@ -229,7 +229,7 @@ fn cut_by_tables() -> Vec<Case> {
         frames: vec![at(0)],
         ..Case::default()
     };
-    let deep = vec![at(0); 600];
+    let deep = vec![at(0); IR_MAX_USER_FRAMES as usize + 88];
     let frames = vec![at(0); IR_MAX_USER_FRAMES as usize];
     let damaged = |name, damage| Case {
         name,
