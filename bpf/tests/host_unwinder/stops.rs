@@ -118,7 +118,6 @@ impl Case {
 fn whole_stacks() -> Vec<Case> {
     let deref = ir_rule { cfa_offset2: 16, ..rule(IR_RULE_DEREF, 7, 8) };
     let plt = ir_rule { cfa_offset2: 11, ..rule(IR_RULE_PLT, 7, 8) };
-    let in_rax = ir_rule { ra_slot: IR_SLOT_REGISTER as i16 | 5, ..LEAF };
     let by_frame_pointer = |name, kind| Case {
         name,
         rules: vec![rule(kind, 0, 0), ROOT],
@@ -159,9 +158,39 @@ fn whole_stacks() -> Vec<Case> {
         },
         by_frame_pointer("frame pointer", IR_RULE_FRAME_POINTER),
         by_frame_pointer("guessed frame pointer", IR_RULE_GUESS),
+    ]
+}
+
+/// Whole stacks that depend on where the return address is, and on where its rule is looked up.
+fn return_addresses() -> Vec<Case> {
+    let in_rdi = ir_rule { ra_slot: IR_SLOT_REGISTER as i16 | 5, ..LEAF };
+    vec![
+        // A call that does not return may be the last instruction of what its rule is about.
+        Case {
+            name: "return address behind its rule",
+            rules: vec![LEAF, rule(IR_RULE_NONE, 0, 0), ROOT],
+            words: vec![CODE + 0x100, at(2)],
+            frames: vec![at(0), CODE + 0x100, at(2)],
+            ..Case::default()
+        },
+        Case {
+            name: "leaf at the first instruction of its rule",
+            rules: vec![rule(IR_RULE_NONE, 0, 0), LEAF, ROOT],
+            pc: CODE + 0x100,
+            words: vec![at(2)],
+            frames: vec![CODE + 0x100, at(2)],
+            ..Case::default()
+        },
+        // vfork's, whose return address must not be on the stack that the child shares.
+        Case {
+            name: "empty frame with its return address in a register",
+            rules: vec![ir_rule { cfa_offset: 0, ..in_rdi }],
+            frames: vec![at(0)],
+            ..Case::default()
+        },
         Case {
             name: "return address in a register",
-            rules: vec![in_rax],
+            rules: vec![in_rdi],
             words: vec![0],
             frames: vec![at(0)],
             ..Case::default()
@@ -307,6 +336,7 @@ const GIVEN_BY_OTHERS: [(u32, &str); 5] = [
 fn every_reason_to_stop_is_given_where_it_applies() {
     let cases: Vec<_> = whole_stacks()
         .into_iter()
+        .chain(return_addresses())
         .chain(switched_stacks())
         .chain(cut_by_tables())
         .chain(cut_by_stacks())
