@@ -10,7 +10,7 @@ use iced_x86::{
 };
 
 use super::frame::Frame;
-use super::probe::Probe;
+use super::probe::{Code, Probe};
 use super::switch::{Read, Switch};
 use crate::rule::Rule;
 
@@ -18,11 +18,16 @@ use crate::rule::Rule;
 const SIGRETURN: [&[u8]; 2] =
     [&[0x48, 0xc7, 0xc0, 15, 0, 0, 0, 0x0f, 0x05], &[0xb8, 15, 0, 0, 0, 0x0f, 0x05]];
 
-/// Runs of unreached bytes shorter than this are padding between instructions.
+/// Padding between instructions is shorter than this.
 const MAX_PADDING: usize = 16;
 
 /// What may be spent on guesses for each byte of code. Real code needs less than 1.
 const STEPS_PER_BYTE: u64 = 4;
+
+/// Where compilers and assemblers let functions begin.
+const ALIGNMENT: u64 = 16;
+
+const ENDBR64: [u8; 4] = [0xf3, 0x0f, 0x1e, 0xfa];
 
 /// An index into [`Flow::frames`], plus 1; 0 for bytes that were not reached.
 type FrameId = u16;
@@ -51,6 +56,8 @@ pub(super) struct Flow<'r, 'd> {
     pending: Vec<(u64, Frame)>,
     /// Jumps to unknown places, and the frame at each.
     indirect_jumps: BTreeMap<u64, Frame>,
+    /// Instructions at which the frame, or the instruction itself, is unknown.
+    lost: BTreeSet<u64>,
     factory: InstructionInfoFactory,
     /// Instructions that probes and switches may still cost.
     budget: Cell<u64>,
@@ -66,6 +73,7 @@ impl<'r, 'd> Flow<'r, 'd> {
             starts: BTreeSet::new(),
             pending: Vec::new(),
             indirect_jumps: BTreeMap::new(),
+            lost: BTreeSet::new(),
             factory: InstructionInfoFactory::new(),
             budget: Cell::new(0),
         }
@@ -99,15 +107,16 @@ impl<'r, 'd> Flow<'r, 'd> {
         for index in 0..self.ranges.len() {
             let mut at = 0;
             while let Some(offset) = self.next_unreached(index, at) {
-                let svma = self.ranges[index].start + offset as u64;
-                match self.guess(index, offset) {
+                let range = &self.ranges[index];
+                let svma = range.start + offset as u64;
+                at = match self.guess(index, offset) {
                     Some(frame) => {
                         self.pending.push((svma, frame));
                         self.run();
-                        at = offset + 1;
+                        offset + 1
                     }
-                    None => at = self.next_certain(index, offset),
-                }
+                    None => end_of_block(&self.ranges[index], offset),
+                };
             }
         }
     }
@@ -125,7 +134,7 @@ impl<'r, 'd> Flow<'r, 'd> {
         if is_sigreturn { Frame::SIGNAL } else { Frame::ENTRY }
     }
 
-    /// The frame of a block that nothing is known to lead to; `None` if there is no telling.
+    /// The frame of a block that nothing is known to lead to; `None` if the code does not show it.
     fn guess(&mut self, index: usize, offset: usize) -> Option<Frame> {
         let range = &self.ranges[index];
         let bytes = &range.bytes[offset..];
@@ -135,61 +144,54 @@ impl<'r, 'd> Flow<'r, 'd> {
         {
             return Some(Frame::PLT_START);
         }
-        if let Some(frame) = self.probe(svma) {
-            if frame == Frame::ENTRY {
-                self.starts.insert(svma);
-                return Some(self.entry_frame(index, offset));
+        let may_start = starts_function(bytes);
+        let frame = self.probe(svma).or_else(|| {
+            // The cases of a switch lie behind its jump. A function that starts there is mostly aligned.
+            let jump = self.indirect_jumps.range(range.start..svma).next_back();
+            jump.filter(|(at, _)| {
+                !may_start
+                    && !svma.is_multiple_of(ALIGNMENT)
+                    && self.starts.range(**at + 1..=svma).next().is_none()
+            })
+            .map(|(_, frame)| *frame)
+        });
+        match frame {
+            Some(frame) if frame != Frame::ENTRY => Some(frame),
+            None if !may_start || !svma.is_multiple_of(ALIGNMENT) && self.is_behind_lost(svma) => {
+                None
             }
-            return Some(frame);
-        }
-        // The cases of a switch lie behind its jump. A function that starts there starts like one.
-        let jump = self.indirect_jumps.range(range.start..svma).next_back();
-        match jump {
-            Some((&at, &frame))
-                if !starts_function(bytes) && self.starts.range(at + 1..=svma).next().is_none() =>
-            {
-                Some(frame)
-            }
-            _ if self.looks_like_entry(index, offset) => {
+            _ => {
                 self.starts.insert(svma);
                 Some(self.entry_frame(index, offset))
             }
-            _ => None,
         }
     }
 
-    /// Whether a function may start here: as one does, or where padding has made room for one. What only follows a jump may
-    /// be anything, and an instruction that is unknown is no start.
-    fn looks_like_entry(&self, index: usize, offset: usize) -> bool {
-        let range = &self.ranges[index];
-        let bytes = &range.bytes[offset..];
-        let is_unknown = Decoder::new(64, bytes, DecoderOptions::NONE).decode().is_invalid();
-        let is_aligned = (range.start + offset as u64).is_multiple_of(16);
-        let is_apart = offset == 0 || (is_aligned && range.frames[offset - 1] == 0);
-        !is_unknown && (is_apart || starts_function(bytes))
-    }
-
-    /// From a place on at which nothing is known: where something is again. In between, bytes may be of instructions that
-    /// are unknown, and every guess would be of another cut through them.
-    fn next_certain(&self, index: usize, from: usize) -> usize {
-        let range = &self.ranges[index];
-        let reached = range.frames[from..].iter().position(|id| *id != 0).map(|next| from + next);
-        let start = self.starts.range(range.start + from as u64 + 1..range.end()).next();
-        let start = start.map(|start| (start - range.start) as usize);
-        reached.into_iter().chain(start).min().unwrap_or(range.bytes.len())
+    /// Whether the function before `svma` may go on there: what is known of it ended before its end.
+    fn is_behind_lost(&self, svma: u64) -> bool {
+        let start = self.starts.range(..svma).next_back().copied().unwrap_or(0);
+        self.lost.range(start..svma).next().is_some()
     }
 
     /// The first byte from `at` on that was not reached and is no padding.
+    ///
+    /// Where an instruction is unknown, so is where the next one begins: code goes on where it was reached, and where a
+    /// function says that it starts.
     fn next_unreached(&self, index: usize, mut at: usize) -> Option<usize> {
         let range = &self.ranges[index];
+        let is_known = |at: &usize| {
+            let is_aligned = (range.start + *at as u64).is_multiple_of(ALIGNMENT);
+            range.frames[*at] != 0 || is_aligned && range.bytes[*at..].starts_with(&ENDBR64)
+        };
         while at < range.bytes.len() {
             if range.frames[at] != 0 {
                 at += 1;
                 continue;
             }
             match padding_at(range.bytes, at) {
-                0 => return Some(at),
-                padding => at += padding,
+                Some(0) => return Some(at),
+                Some(padding) => at += padding,
+                None => at = (at + 1..range.bytes.len()).find(is_known)?,
             }
         }
         None
@@ -224,6 +226,7 @@ impl<'r, 'd> Flow<'r, 'd> {
             }
             decoder.decode_out(&mut instruction);
             if instruction.is_invalid() || frame.rule().is_none() {
+                self.lost.insert(self.ranges[index].start + at as u64);
                 break;
             }
             let Some(id) = self.id(frame) else { break };
@@ -264,7 +267,16 @@ impl<'r, 'd> Flow<'r, 'd> {
             let id = usize::from(self.ranges[index].frames[offset]).checked_sub(1)?;
             self.frames.get(id).copied()
         };
-        Probe::frame_at(svma, decoder_at, known, &self.budget)
+        // What follows a call that does not return is another function, or another part of this one.
+        let may_be_elsewhere = |svma| {
+            self.starts.contains(&svma)
+                || self.locate(svma).is_none_or(|(index, offset)| {
+                    let bytes = self.ranges[index].bytes;
+                    starts_function(&bytes[offset..]) || padding_at(bytes, offset) != Some(0)
+                })
+        };
+        let code = Code { decoder_at, known, may_be_elsewhere };
+        Probe::frame_at(svma, &code, &self.budget)
     }
 
     /// Notes where the instruction leads besides the next one; false if control does not get there.
@@ -335,12 +347,11 @@ impl<'r, 'd> Flow<'r, 'd> {
                 let frame = usize::from(id).checked_sub(1).and_then(|index| self.frames.get(index));
                 if let Some(rule) = frame.and_then(Frame::rule) {
                     let padding = frames.get(end..).map_or(0, run_length);
-                    let behind = &range.bytes[..end + padding];
-                    // Bytes that nothing is known of are not padding because they are few.
-                    let is_padding = frames.get(end) == Some(&0)
+                    let is_padding = |bytes| skip_padding(bytes, 0).is_none();
+                    if frames.get(end) == Some(&0)
                         && padding < MAX_PADDING
-                        && skip_padding(behind, end).is_none();
-                    if is_padding {
+                        && range.bytes.get(end..end + padding).is_some_and(is_padding)
+                    {
                         end += padding;
                     }
                     // A signal handler returns to the trampoline, and return addresses are looked up a byte before.
@@ -361,22 +372,45 @@ impl<'r, 'd> Flow<'r, 'd> {
 pub(super) fn skip_padding(bytes: &[u8], mut at: usize) -> Option<usize> {
     while at < bytes.len() {
         match padding_at(bytes, at) {
-            0 => return Some(at),
-            padding => at += padding,
+            Some(padding) if padding > 0 => at += padding,
+            _ => return Some(at),
         }
     }
     None
 }
 
-/// How many bytes at `at` are no code, or do nothing.
-fn padding_at(bytes: &[u8], at: usize) -> usize {
+/// How many bytes at `at` do nothing, or are never run; `None` if the instruction there is unknown.
+fn padding_at(bytes: &[u8], at: usize) -> Option<usize> {
     let rest = bytes.get(at..).unwrap_or_default();
     let instruction = Decoder::new(64, rest, DecoderOptions::NONE).decode();
     match instruction.mnemonic() {
-        _ if rest.first() == Some(&0) => 1,
-        Mnemonic::Nop | Mnemonic::Int3 => instruction.len(),
-        _ => 0,
+        _ if rest.first() == Some(&0) => Some(1),
+        Mnemonic::INVALID => None,
+        Mnemonic::Nop | Mnemonic::Int3 => Some(instruction.len()),
+        _ => Some(0),
     }
+}
+
+/// Behind the instruction from `offset` on that control does not pass, or at the first unknown one.
+fn end_of_block(range: &CodeRange<'_>, offset: usize) -> usize {
+    let mut decoder = decoder(range, offset);
+    let mut instruction = Instruction::default();
+    while decoder.can_decode() {
+        let at = decoder.position();
+        if at > offset && range.frames[at] != 0 {
+            return at;
+        }
+        decoder.decode_out(&mut instruction);
+        match instruction.flow_control() {
+            _ if instruction.is_invalid() => return at.max(offset + 1),
+            FlowControl::UnconditionalBranch
+            | FlowControl::IndirectBranch
+            | FlowControl::Return
+            | FlowControl::Exception => return decoder.position(),
+            _ => {}
+        }
+    }
+    range.bytes.len()
 }
 
 fn run_length(frames: &[FrameId]) -> usize {

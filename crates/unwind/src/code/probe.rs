@@ -1,19 +1,23 @@
 //! What the way to a return says about the frame before it: at `ret` sp is back at the return address.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 
 use iced_x86::{Decoder, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, Register};
 
 use super::frame::Frame;
 
-/// Longer ways are not followed.
-const MAX_STEPS: usize = 400;
+/// Instructions that are looked at, on all ways together. SIMD code is unrolled into functions of a thousand and more.
+const MAX_STEPS: usize = 4000;
+
+/// Ways that are kept for when the one that is followed leads nowhere.
+const MAX_OTHER_WAYS: usize = 64;
 
 /// Any height will do to start with: only differences count.
 const START: i32 = 1 << 20;
 
 /// A way to a place at which the distance of sp from the CFA is known.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Probe {
     frame: Frame,
     fp_from: Option<i32>,
@@ -26,39 +30,74 @@ pub(super) enum Step {
     Known(Frame),
     /// On to this address.
     At(u64),
+    /// On to the next instruction, or to this address.
+    Either(u64),
+    /// On to the next instruction, if the function that is called returns.
+    Call,
     /// Nowhere that is known.
     Unknown,
 }
 
+/// The code that ways lead through.
+pub(super) struct Code<D, K, E> {
+    pub(super) decoder_at: D,
+    /// The frame at an address that was reached.
+    pub(super) known: K,
+    /// Whether what is behind a call may have nothing to do with it.
+    pub(super) may_be_elsewhere: E,
+}
+
 impl Probe {
-    /// Follows control from `svma` on, along `step` and past conditional jumps, and returns the frame that `svma` must
-    /// have.
+    /// Follows control from `svma` on and returns the frame that `svma` must have. A way that leads round in a circle, or
+    /// to an unknown place, is left for another one.
     pub(super) fn frame_at<'b>(
         svma: u64,
-        decoder_at: impl Fn(u64) -> Option<Decoder<'b>>,
-        known: impl Fn(u64) -> Option<Frame>,
+        code: &Code<
+            impl Fn(u64) -> Option<Decoder<'b>>,
+            impl Fn(u64) -> Option<Frame>,
+            impl Fn(u64) -> bool,
+        >,
         budget: &Cell<u64>,
     ) -> Option<Frame> {
-        let mut probe = Self { frame: Frame::with_sp(START), fp_from: None, rbx_from: None };
+        let start = Self { frame: Frame::with_sp(START), fp_from: None, rbx_from: None };
+        let mut ways = vec![(svma, start)];
+        let mut seen = HashSet::new();
         let mut factory = InstructionInfoFactory::new();
-        let mut decoder = decoder_at(svma)?;
         let mut instruction = Instruction::default();
-        for _ in 0..MAX_STEPS {
-            budget.set(budget.get().checked_sub(1)?);
-            if let Some(frame) = known(decoder.ip()) {
-                return probe.solve(frame.sp()?);
+        while let Some((from, mut probe)) = ways.pop() {
+            let Some(mut decoder) = (code.decoder_at)(from) else { continue };
+            loop {
+                budget.set(budget.get().checked_sub(1)?);
+                if let Some(frame) = (code.known)(decoder.ip()) {
+                    return probe.solve(frame.sp()?);
+                }
+                if !decoder.can_decode() || !seen.insert(decoder.ip()) {
+                    break;
+                }
+                if seen.len() > MAX_STEPS {
+                    return None;
+                }
+                decoder.decode_out(&mut instruction);
+                let next = instruction.next_ip();
+                let step = step(&instruction);
+                if let Step::Known(frame) = step {
+                    return probe.solve(frame.sp()?);
+                }
+                probe.pass(&instruction, &mut factory);
+                match step {
+                    Step::At(target) if target == next => {}
+                    Step::At(target) => match (code.decoder_at)(target) {
+                        Some(there) => decoder = there,
+                        None => break,
+                    },
+                    Step::Either(target) if ways.len() < MAX_OTHER_WAYS => {
+                        ways.push((target, probe.clone()));
+                    }
+                    Step::Call if (code.may_be_elsewhere)(next) => break,
+                    Step::Unknown => break,
+                    Step::Either(_) | Step::Call | Step::Known(_) => {}
+                }
             }
-            if !decoder.can_decode() {
-                return None;
-            }
-            decoder.decode_out(&mut instruction);
-            match step(&instruction) {
-                Step::Known(frame) => return probe.solve(frame.sp()?),
-                Step::At(target) if target == instruction.next_ip() => {}
-                Step::At(target) => decoder = decoder_at(target)?,
-                Step::Unknown => return None,
-            }
-            probe.pass(&instruction, &mut factory);
         }
         None
     }
@@ -87,10 +126,16 @@ fn step(instruction: &Instruction) -> Step {
     match instruction.flow_control() {
         _ if instruction.is_invalid() || instruction.mnemonic() == Mnemonic::Hlt => Step::Unknown,
         FlowControl::Return => Step::Known(Frame::ENTRY),
-        FlowControl::Next
-        | FlowControl::Call
-        | FlowControl::IndirectCall
-        | FlowControl::ConditionalBranch => Step::At(instruction.next_ip()),
+        FlowControl::Next => Step::At(instruction.next_ip()),
+        FlowControl::Call if instruction.mnemonic() == Mnemonic::Syscall => {
+            Step::At(instruction.next_ip())
+        }
+        // Position-independent code may call the next instruction for its address.
+        FlowControl::Call if instruction.near_branch_target() == instruction.next_ip() => {
+            Step::At(instruction.next_ip())
+        }
+        FlowControl::Call | FlowControl::IndirectCall => Step::Call,
+        FlowControl::ConditionalBranch => Step::Either(instruction.near_branch_target()),
         FlowControl::UnconditionalBranch => Step::At(instruction.near_branch_target()),
         _ => Step::Unknown,
     }

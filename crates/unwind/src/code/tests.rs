@@ -269,3 +269,79 @@ fn little_code_is_followed_and_never_a_guess() {
     assert!(followed.contains(&RuleKind::Offset), "{followed:?}");
     assert!(!followed.contains(&RuleKind::Guess), "{followed:?}");
 }
+
+/// Rules of a stripped library that consists of `code`, at each of the first `bytes` of its text.
+fn rules_of(code: &str, bytes: u64) -> Vec<Option<Rule>> {
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("code.s");
+    let output = directory.path().join("code.so");
+    std::fs::write(&source, format!(".text\n.p2align 4\n{code}")).unwrap();
+    let status = Command::new("gcc")
+        .args(["-shared", "-nostdlib", "-s", "-o"])
+        .args([&output, &source])
+        .status();
+    assert!(status.expect("gcc is needed").success());
+    let file = std::fs::read(output).unwrap();
+    let table = build(file.as_slice(), &Options::default()).unwrap();
+    let image = Image::open(&file[..], 64 << 20).unwrap();
+    let text = image.section(".text").unwrap().address;
+    let known = |rule: &&Rule| rule.kind != RuleKind::None;
+    (text..text + bytes).map(|svma| lookup(&table, svma).filter(known).copied()).collect()
+}
+
+#[test]
+fn vector_code_that_is_called_by_its_address_has_its_return_address_on_top_of_the_stack() {
+    let encodings = [
+        "vpaddd %zmm18, %zmm20, %zmm19",
+        "vinserti32x4 $0x2, (%rdi,%rax,1), %zmm20, %zmm20",
+        "vpternlogd $0xb1, %zmm1, %zmm2, %zmm3{%k1}{z}",
+        "vpdpbusd %zmm1, %zmm2, %zmm3",
+        "vaddph %zmm1, %zmm2, %zmm3",
+        "vfmaddsubps %ymm1, %ymm2, %ymm3, %ymm4",
+    ];
+    for instruction in encodings {
+        let code = format!("mov $9, %ecx\n1: {instruction}\n dec %ecx\n jnz 1b\n ret\n");
+        for (offset, rule) in rules_of(&code, 10).into_iter().enumerate() {
+            let rule = rule.unwrap_or_else(|| panic!("{instruction}: no rule at {offset}"));
+            assert_eq!((rule.cfa_reg, rule.cfa_offset), (7, 8), "{instruction} at {offset}");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_instruction_ends_what_is_known() {
+    // 0x06 is no instruction of 64-bit code; what is behind it looks like a function's last instructions.
+    let code =
+        "sub $24, %rsp\n nop\n .byte 0x06\n .byte 0x01, 0xc0, 0xc3\n .byte 0x89, 0xc8, 0xc3\n";
+    let rules = rules_of(code, 12);
+    assert_eq!(rules[4].map(|rule| rule.cfa_offset), Some(32), "before it");
+    assert!(rules[5..].iter().all(Option::is_none), "{rules:?}");
+}
+
+#[test]
+fn code_behind_a_jump_is_an_entry_only_if_it_shows_that() {
+    // The frame is lost by the alignment; what the second jump skips ends in a jump to an unknown place.
+    let code = "push %rbx\n and $-64, %rsp\n jmp *%rax\n mov %eax, %ecx\n jmp *%rcx\n";
+    let rules = rules_of(code, 11);
+    assert!(rules[5..].iter().all(Option::is_none), "{rules:?}");
+    // A function that starts like one, and is called by its address alone.
+    let code = "ret\n.p2align 4\n push %rbx\n mov (%rdi), %rax\n pop %rbx\n jmp *%rax\n";
+    let rules = rules_of(code, 20);
+    assert_eq!(rules[16].map(|rule| rule.cfa_offset), Some(8));
+    assert_eq!(rules[17].map(|rule| rule.cfa_offset), Some(16));
+}
+
+#[test]
+fn what_follows_a_call_that_does_not_return_says_nothing_of_the_caller() {
+    // Reached by nothing, with 24 bytes of frame, and behind it another function.
+    let code = "and $-64, %rsp\n jmp *%rax\n mov %eax, %edi\n call *%rcx\n sub $8, %rsp\n nop\n add $8, %rsp\n ret\n";
+    let rules = rules_of(code, 10);
+    assert!(rules[6..10].iter().all(Option::is_none), "{rules:?}");
+}
+
+#[test]
+fn a_loop_that_is_left_in_its_middle_does_not_hide_the_return() {
+    let code = "1: test %edi, %edi\n je 2f\n dec %edi\n jmp 1b\n2: ret\n";
+    let rules = rules_of(code, 9);
+    assert!(rules.iter().all(|rule| rule.is_some_and(|rule| rule.cfa_offset == 8)), "{rules:?}");
+}
