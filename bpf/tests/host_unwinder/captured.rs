@@ -111,6 +111,7 @@ const SHAPES: &[Shape] = &[
         signal_every: 7,
         ..PLAIN
     },
+    Shape { name: "cfa_in_rax", source: "cfa_in_rax.c", ..PLAIN },
     Shape {
         name: "no_unwind_information",
         source: "without_cfi.c",
@@ -135,6 +136,8 @@ const OUTSIDE_STRIDE: usize = 41;
 const MOST_FRAMELESS_PERCENT: usize = 3;
 /// More than the programs' own functions take.
 const CODE_AROUND: u64 = 2048;
+/// Every general register is known, and can be asked for one frame up (`IR_MORE_REGISTERS` of `unwind/walk.h`).
+const ALL_REGISTERS: u32 = 0x1_ffff;
 /// More than any of the programs takes.
 const MAX_STEPS: usize = 1_000_000;
 
@@ -252,7 +255,8 @@ impl<'a> Recorder<'a> {
         if self.shape.is_guessed {
             regions.push(self.code(registers.pc));
         }
-        let start = Start { registers: *registers, valid: 0xffff, return_address: false, regions };
+        let start =
+            Start { registers: *registers, valid: ALL_REGISTERS, return_address: false, regions };
         self.script.walk(&start);
         self.expected.push(Expected {
             at: registers.pc,

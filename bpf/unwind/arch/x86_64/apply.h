@@ -78,13 +78,18 @@ IR_INLINE void ir_step_signal(struct ir_walk *walk, s32 offset)
 	walk->return_address = 0;
 }
 
-/* Whether the instruction before an address is a call: by displacement, or through a register or memory. */
-IR_INLINE bool ir_is_after_call(u64 address)
+/*
+ * Whether the instruction before an address is a call: by displacement, or through a register or memory. Where the code cannot be
+ * read, being in an executable has to do: copies of stacks have none.
+ */
+IR_INLINE bool ir_is_after_call(struct ir_walk *walk, u64 address)
 {
 	u8 code[8];
 
-	if (!ir_read_user(code, sizeof(code), address - sizeof(code)))
+	if (!ir_find_mapping(walk, address - 1) || walk->mapping.image < IR_IMAGE_FIRST)
 		return false;
+	if (!ir_read_user(code, sizeof(code), address - sizeof(code)))
+		return true;
 	/* call rel32; call *%r64; call *disp8(%r64), *(sib); call *disp8(sib); call *disp32(%r64), *disp32(%rip); call *disp32(sib) */
 	return code[3] == 0xe8 || (code[6] == 0xff && (code[7] & 0x38) == 0x10) ||
 	       (code[5] == 0xff && (code[6] & 0x38) == 0x10) || (code[4] == 0xff && (code[5] & 0x38) == 0x10) ||
@@ -116,7 +121,7 @@ IR_APART bool ir_recall_register(struct ir_walk *walk, const struct ir_rule *rul
 	u64 cfa = walk->registers.general[number] + (s64)rule->cfa_offset;
 
 	if (cfa <= sp || cfa - sp > IR_LEAF_FRAME_BYTES || (cfa & 7) || !ir_read_user(&ra, sizeof(ra), cfa - 8) ||
-	    !ir_is_after_call(ra))
+	    !ir_is_after_call(walk, ra))
 		return false;
 	walk->valid = valid | 1u << number;
 	return true;
