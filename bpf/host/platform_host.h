@@ -19,6 +19,8 @@ struct ir_host {
 	bool (*is_cut)(void *context);
 	/* As ir_config has it, so that equal stacks have equal hashes here and there. */
 	u64 hash_key;
+	/* IR_RETURNS entries, or NULL. */
+	const struct ir_return *returns;
 	/* IR_MAPPING_SLAB_SIZE entries; walk->process says which are the process's. */
 	const struct ir_mapping *mappings;
 	/* Working memory of the lookups. */
@@ -67,6 +69,17 @@ IR_INLINE const struct ir_rule *ir_rule_at(const struct ir_walk *walk, u32 index
 /* On the host all registers are there from the start. */
 IR_INLINE int ir_fetch_registers(struct ir_walk *walk)
 {
+	return 0;
+}
+
+IR_INLINE u64 ir_original_return(const struct ir_walk *walk, u64 slot)
+{
+	const struct ir_return *returns = ir_current_host->returns;
+
+	for (u32 i = 0; returns && i < IR_RETURNS && returns[i].slot; i++) {
+		if (returns[i].slot == slot)
+			return returns[i].address;
+	}
 	return 0;
 }
 

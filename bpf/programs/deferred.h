@@ -79,11 +79,28 @@ IR_INLINE void give_back_copy(struct ir_copy *copy)
 	__sync_lock_test_and_set(&copy->is_taken, 0);
 }
 
+/* The return addresses that uretprobes have replaced. */
+IR_APART int copy_returns(struct ir_deferred *head, struct task_struct *task)
+{
+	struct return_instance *instance = 0;
+
+	if (bpf_core_field_exists(task->utask) && task->utask)
+		instance = task->utask->return_instances;
+	for (u32 i = 0; i < IR_RETURNS; i++) {
+		head->returns[i].slot = instance ? instance->stack : 0;
+		head->returns[i].address = instance ? instance->orig_ret_vaddr : 0;
+		if (instance)
+			instance = instance->next;
+	}
+	return 0;
+}
+
 IR_APART int fill_copy(struct ir_cpu *cpu, struct task_struct *task, struct ir_copy *copy)
 {
 	copy->head.sample = cpu->walk.sample;
 	copy->head.sample.type = IR_RECORD_DEFERRED;
 	copy->head.missing = cpu->walk.missing;
+	copy_returns(&copy->head, task);
 	ir_saved_registers(task, &copy->head.registers);
 	u64 sp = copy->head.registers.general[IR_ARCH_SP];
 	bool on_signal_stack = sp - task->sas_ss_sp < task->sas_ss_size;

@@ -21,6 +21,17 @@ struct signal_struct {
 	atomic_t live;
 };
 
+/* A return address that a uretprobe has replaced by its trampoline (include/linux/uprobes.h). */
+struct return_instance {
+	unsigned long stack;		/* where it was, as the user's stack pointer at the function's entry */
+	unsigned long orig_ret_vaddr;
+	struct return_instance *next;	/* of a caller */
+};
+
+struct uprobe_task {
+	struct return_instance *return_instances;
+};
+
 struct thread_struct {
 #if defined(__TARGET_ARCH_x86)
 	unsigned long fsbase;
@@ -41,6 +52,7 @@ struct task_struct {
 	struct signal_struct *signal;
 	unsigned long long start_boottime;
 	unsigned long long self_exec_id;
+	struct uprobe_task *utask;
 	unsigned long sas_ss_sp;
 	unsigned long sas_ss_size;
 	struct thread_struct thread;

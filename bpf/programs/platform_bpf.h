@@ -2,6 +2,8 @@
 /* The unwinder's surroundings in the kernel: BPF helpers and maps. */
 #pragma once
 
+#include <bpf/bpf_core_read.h>
+
 #include "kernel_types.h"
 #include "maps.h"
 #if defined(__TARGET_ARCH_arm64)
@@ -52,6 +54,25 @@ IR_APART int ir_fetch_registers(struct ir_walk *walk)
 {
 	ir_saved_registers(bpf_get_current_task_btf(), &walk->registers);
 	walk->valid = 0xffff;
+	return 0;
+}
+
+/* Probes that are looked at between a thread's leaf and its root. */
+#define IR_MAX_RETURNS 64
+
+IR_APART u64 ir_original_return(const struct ir_walk *walk, u64 slot)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	if (!bpf_core_field_exists(task->utask) || !task->utask)
+		return 0;
+	struct return_instance *instance = task->utask->return_instances;
+
+	for (u32 i = 0; i < IR_MAX_RETURNS && instance; i++) {
+		if (instance->stack == slot)
+			return instance->orig_ret_vaddr;
+		instance = instance->next;
+	}
 	return 0;
 }
 

@@ -86,7 +86,12 @@ mod tests {
         let found = |most| {
             let mut registers = ir_registers::default();
             registers.general[SP] = 0x7fff_0008;
-            let stack = CopiedStack { registers: &registers, in_syscall: false, memory: &memory };
+            let stack = CopiedStack {
+                registers: &registers,
+                in_syscall: false,
+                memory: &memory,
+                returns: &Default::default(),
+            };
             pages_pointed_at(&block, stack, most, |key| key != loaded)
                 .into_iter()
                 .map(|key| (key.image, key.page))

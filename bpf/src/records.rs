@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use infrared_abi::{
     IR_COPY_PAGE, IR_COPY_PAGES, IR_COPY_WORDS, IR_RECORD_DEFERRED, IR_RECORD_EXEC,
-    IR_RECORD_KERNEL_STACK, IR_RECORD_SAMPLE, Pod, ir_deferred, ir_exec, ir_frame, ir_kernel_stack,
-    ir_registers, ir_sample, ir_stack, read,
+    IR_RECORD_KERNEL_STACK, IR_RECORD_SAMPLE, IR_RETURNS, Pod, ir_deferred, ir_exec, ir_frame,
+    ir_kernel_stack, ir_registers, ir_return, ir_sample, ir_stack, read,
 };
 
 use crate::tables::PageKey;
@@ -35,6 +35,8 @@ pub struct DeferredSample {
     pub registers: ir_registers,
     /// The page of a table that the kernel's walk lacked.
     pub missing: Option<PageKey>,
+    /// Return addresses that uretprobes have replaced, the innermost first; slot 0: no more.
+    pub returns: [ir_return; IR_RETURNS as usize],
     /// The thread's stack from the stack pointer's page up; where that is the stack of a signal handler, the thread's own
     /// up to its root besides. In order of address.
     pub memory: Vec<CopiedMemory>,
@@ -183,6 +185,7 @@ impl Record {
             sample: head.sample,
             registers: head.registers,
             missing: PageKey::missing(head.missing),
+            returns: head.returns,
             memory: CopiedMemory::joined(&pages),
         })))
     }

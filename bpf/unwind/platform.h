@@ -11,6 +11,7 @@
  *   struct ir_known_rules *ir_known_rules(walk)                        rules at hand, or NULL: none are kept
  *   int ir_fetch_registers(walk)                                       of the first frame, where IR_MORE_REGISTERS says so
  *   u64 ir_thread_pointer(walk)
+ *   u64 ir_original_return(walk, u64 slot)                             what a uretprobe has replaced there, or 0
  */
 #pragma once
 

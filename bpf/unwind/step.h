@@ -73,11 +73,30 @@ IR_INLINE void ir_step_without_table(struct ir_walk *walk, u64 address, u32 imag
 		ir_step_guess(walk);
 }
 
+/*
+ * Goes on where a uretprobe's trampoline will return to: the kernel has put the trampoline's address in place of the caller's,
+ * and keeps that. The frame's return address was in the word below its CFA, which is sp now. false if it is none.
+ */
+IR_INLINE bool ir_pass_uretprobe(struct ir_walk *walk, u64 pc)
+{
+	u64 original;
+
+	if (!walk->return_address || walk->count == 0)
+		return false;
+	original = ir_original_return(walk, walk->registers.general[IR_ARCH_SP] - 8);
+	if (original == 0 || original == pc)
+		return false;
+	walk->registers.pc = original;
+	return true;
+}
+
 /* Of a pc in no image that has a table: in no mapping, in one that is still being read, or in anonymous code. */
 IR_APART int ir_step_outside_images(struct ir_walk *walk, u64 pc, u32 flags, bool is_mapped)
 {
 	u32 image = walk->mapping.image;
 
+	if (ir_pass_uretprobe(walk, pc))
+		return 0;
 	if (!is_mapped) {
 		/* A leaf is real wherever it is; a return address outside all code is not one. */
 		if (walk->count == 0)

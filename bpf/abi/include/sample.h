@@ -95,6 +95,16 @@ struct ir_registers {
 };
 _Static_assert(sizeof(struct ir_registers) == 144, "registers are 144 bytes");
 
+/* Return addresses that travel with a copy where uretprobes have replaced them. */
+#define IR_RETURNS 8
+
+/* A return address that a uretprobe has replaced by its trampoline's. */
+struct ir_return {
+	unsigned long long slot;	/* where it was, runtime address */
+	unsigned long long address;
+};
+_Static_assert(sizeof(struct ir_return) == 16, "a replaced return address is 16 bytes");
+
 /*
  * A sample whose process or table the kernel does not know yet: registers and the top of the stack travel, and user space
  * unwinds with the same code once the tables are there. A signal handler that runs on a stack of its own has interrupted
@@ -109,8 +119,9 @@ struct ir_deferred {
 	unsigned long long root_address;	/* runtime address of the end of the thread's own stack */
 	unsigned long long root_pages[IR_COPY_WORDS];	/* bit n: the page that ends n pages below it follows */
 	struct ir_page_key missing;		/* the page of a table that the walk lacked; image 0: another reason */
+	struct ir_return returns[IR_RETURNS];	/* the innermost first; slot 0: no more */
 };
-_Static_assert(sizeof(struct ir_deferred) == 304, "a deferred sample's head is 304 bytes");
+_Static_assert(sizeof(struct ir_deferred) == 432, "a deferred sample's head is 432 bytes");
 
 /*
  * What a process was given to execute with: it may be gone before its environment can be read. environment_bytes bytes

@@ -45,6 +45,7 @@ pod!(
     ir_kernel_stack,
     ir_registers,
     ir_deferred,
+    ir_return,
     ir_exec,
     ir_go_offsets,
     ir_config,

@@ -4,6 +4,7 @@
 
 mod budgets;
 mod pages;
+mod probes;
 mod process_events;
 mod runs;
 mod sampling;

@@ -19,6 +19,7 @@ pub(crate) fn copied(deferred: &DeferredSample) -> CopiedStack<'_> {
         registers: &deferred.registers,
         in_syscall: deferred.sample.flags & IR_SAMPLE_IN_SYSCALL != 0,
         memory: &deferred.memory,
+        returns: &deferred.returns,
     }
 }
 

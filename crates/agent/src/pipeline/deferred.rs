@@ -68,6 +68,7 @@ impl Pipeline {
             registers: &deferred.registers,
             in_syscall: sample.flags & abi::IR_SAMPLE_IN_SYSCALL != 0,
             memory: &deferred.memory,
+            returns: &deferred.returns,
         };
         let mut unwound = tables.walk(sample.pid, &block, copied);
         let lacks_table = unwound.may_improve && unwound.stack.stop_reason == abi::IR_STOP_NO_TABLE;

@@ -168,7 +168,13 @@ mod tests {
         let bytes: Vec<u8> =
             (0..1 << 17).flat_map(|word: u64| (word / 512 + from).to_ne_bytes()).collect();
         let memory = vec![CopiedMemory::new(0, &bytes)];
-        let sample = Box::new(DeferredSample { sample, registers, missing: None, memory });
+        let sample = Box::new(DeferredSample {
+            sample,
+            registers,
+            missing: None,
+            returns: Default::default(),
+            memory,
+        });
         Waiting { sample, kernel_stack: None }
     }
 

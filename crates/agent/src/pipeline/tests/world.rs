@@ -166,6 +166,7 @@ impl World {
             sample,
             registers,
             missing: None,
+            returns: Default::default(),
             memory,
         })))
     }
