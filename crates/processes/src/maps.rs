@@ -159,33 +159,80 @@ impl ExecutableMappings {
     }
 }
 
+/// The mappings of files, code or not, that are nearest to an address range.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Neighbours {
+    pub before: Option<Mapping>,
+    pub after: Option<Mapping>,
+}
+
 impl ProcessDir {
     /// The executable mappings. Empty for kernel threads and zombies.
     pub fn executable_mappings(&self, limits: MapLimits) -> Result<ExecutableMappings, Error> {
-        let mut lines = Records::new(self.open("maps")?, b'\n', LONGEST_LINE);
         let mut found = ExecutableMappings::default();
-        let mut scanned = 0;
-        while let Some(line) = lines.next().map_err(|error| self.failed("maps", error))? {
-            if scanned == limits.scanned {
-                found.is_cut = true;
-                break;
-            }
-            scanned += 1;
-            match permissions_of(line.bytes) {
-                Some(permissions) if !permissions.is_executable() => continue,
+        let is_whole = self.scan_maps(limits.scanned, |line| {
+            match permissions_of(line) {
+                Some(permissions) if !permissions.is_executable() => return true,
                 _ => {}
             }
-            let Some(mapping) = MappingRef::parse(line.bytes) else {
+            let Some(mapping) = MappingRef::parse(line) else {
                 found.malformed_lines += 1;
-                continue;
+                return true;
             };
-            if found.mappings.len() == limits.executable {
-                found.is_cut = true;
-                break;
+            let has_room = found.mappings.len() < limits.executable;
+            if has_room {
+                found.mappings.push(mapping.to_mapping());
             }
-            found.mappings.push(mapping.to_mapping());
-        }
+            has_room
+        })?;
+        found.is_cut = !is_whole;
         Ok(found)
+    }
+
+    /// The neighbours of each of `mappings`, which ascend; these themselves are nobody's neighbours.
+    pub(crate) fn neighbours(
+        &self,
+        mappings: &[Mapping],
+        limits: MapLimits,
+    ) -> Result<Vec<Neighbours>, Error> {
+        let mut all = vec![Neighbours::default(); mappings.len()];
+        // how many of them are behind us, and how many of these know what follows
+        let (mut passed, mut answered) = (0, 0);
+        let mut last: Option<Mapping> = None;
+        self.scan_maps(limits.scanned, |line| {
+            let Some(line) = MappingRef::parse(line) else { return true };
+            while mappings.get(passed).is_some_and(|mapping| mapping.end <= line.start) {
+                all[passed].before.clone_from(&last);
+                passed += 1;
+            }
+            let is_one_of_them = mappings.get(passed).is_some_and(|m| m.start <= line.start);
+            if line.inode == 0 || is_one_of_them {
+                return true;
+            }
+            for neighbours in &mut all[answered..passed] {
+                neighbours.after = Some(line.to_mapping());
+            }
+            answered = passed;
+            last = Some(line.to_mapping());
+            answered < mappings.len()
+        })?;
+        for neighbours in &mut all[passed..] {
+            neighbours.before.clone_from(&last);
+        }
+        Ok(all)
+    }
+
+    /// Hands the lines of `maps` to `each` until that has enough of them, or `most` were read. Returns whether all were taken.
+    fn scan_maps(&self, most: usize, mut each: impl FnMut(&[u8]) -> bool) -> Result<bool, Error> {
+        let mut lines = Records::new(self.open("maps")?, b'\n', LONGEST_LINE);
+        let mut scanned = 0;
+        while let Some(line) = lines.next().map_err(|error| self.failed("maps", error))? {
+            if scanned == most || !each(line.bytes) {
+                return Ok(false);
+            }
+            scanned += 1;
+        }
+        Ok(true)
     }
 }
 

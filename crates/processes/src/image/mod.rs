@@ -7,12 +7,14 @@
 
 mod fingerprint;
 mod headers;
+mod moved;
 mod notes;
 mod open;
 mod segments;
 
 pub use fingerprint::Fingerprint;
 pub use headers::{ByteSource, ElfClass, ElfError, ElfHeaders, FileType, Machine};
+pub use moved::MovedText;
 pub use notes::BuildId;
 pub use open::{ImageError, OpenImage, Origin, open, open_of_gone};
 pub use segments::{LoadSegment, LoadSegments};

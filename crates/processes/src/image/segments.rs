@@ -40,10 +40,19 @@ impl LoadSegments {
     /// that has the most bytes in common with the mapping. `None` when there is none: the mapping
     /// then is not of this image, or not of its code.
     pub fn svma_bias(&self, mapping: &Mapping) -> Option<u64> {
+        self.bias_by(mapping, true)
+    }
+
+    /// The same for a mapping that may be of data: by the segments that are executable if it is.
+    pub fn svma_bias_of_any(&self, mapping: &Mapping) -> Option<u64> {
+        self.bias_by(mapping, mapping.permissions.is_executable())
+    }
+
+    fn bias_by(&self, mapping: &Mapping, is_executable: bool) -> Option<u64> {
         let (segment, shared) = self
             .0
             .iter()
-            .filter(|segment| segment.is_executable)
+            .filter(|segment| segment.is_executable == is_executable)
             .map(|segment| (segment, segment.shared_bytes(mapping)))
             .max_by_key(|(_, shared)| *shared)?;
         (shared > 0).then(|| {

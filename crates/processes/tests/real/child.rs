@@ -74,6 +74,17 @@ pub(crate) fn copy_of_cat(name: &str) -> (tempfile::TempDir, PathBuf) {
     (directory, copy)
 }
 
+/// A directory with the program `name`, made of C.
+pub(crate) fn compile(name: &str, source: &str, flags: &[&str]) -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let (program, file) = (directory.path().join(name), directory.path().join("source.c"));
+    std::fs::write(&file, source).unwrap();
+    let mut compiler = Command::new("cc");
+    compiler.args([&file, Path::new("-w"), Path::new("-o"), &program]).args(flags);
+    assert!(compiler.status().unwrap().success());
+    (directory, program)
+}
+
 /// A directory that can be the root of `cat`: the program and its libraries.
 pub(crate) fn root_for_cat() -> (tempfile::TempDir, PathBuf) {
     let root = tempfile::tempdir().unwrap();

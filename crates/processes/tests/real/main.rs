@@ -6,3 +6,4 @@
 mod child;
 mod identities;
 mod images;
+mod moved;
