@@ -1,5 +1,9 @@
 //! Opening regular files that someone else has put there, and nothing but regular files: opening a
 //! device or a pipe has effects, or never returns.
+//!
+//! What is found is looked at before it is opened, and opened by what was looked at: a path can lead elsewhere a moment
+//! later. What remains is a file system in user space, which can leave every lookup and read without an answer. So foreign
+//! files are opened on threads that may be lost, see [`crate::image::open`].
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -38,13 +42,15 @@ pub(crate) fn open_regular(
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
     let reopened = format!("/proc/self/fd/{}", handle.as_raw_fd());
-    let file = rustix::fs::open(reopened, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    // without waiting until the owner of a lease gives it up, for which the kernel leaves it 45 s (fcntl(2), F_SETLEASE)
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = rustix::fs::open(reopened, flags, Mode::empty())?;
     Ok((File::from(file), u64::try_from(status.st_size).unwrap_or(0)))
 }
 
 impl ProcessDir {
     /// At most `limit` bytes of the file at `path` as the process sees the file system.
-    pub(crate) fn read_in_root(&self, path: &str, limit: u64) -> Result<Vec<u8>, Error> {
+    pub fn read_in_root(&self, path: &str, limit: u64) -> Result<Vec<u8>, Error> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let read = || -> io::Result<Vec<u8>> {
             let root = rustix::fs::openat(self.place_of("root"), "root", flags, Mode::empty())?;

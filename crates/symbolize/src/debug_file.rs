@@ -6,12 +6,13 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
+use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2};
 
 use crate::elf::Elf;
 use crate::error::{Error, Result};
@@ -43,23 +44,25 @@ impl DebugSearch {
 
 /// Opens a regular file at `path` below `root`; symbolic links, absolute ones too, stay below it.
 pub fn open_below(root: &Path, path: &Path) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let directory =
         openat(CWD, root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     let inside = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    regular(File::from(openat2(directory, path, flags, Mode::empty(), inside)?))
+    regular(&openat2(directory, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), inside)?)
 }
 
 fn open_here(path: &Path) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    regular(File::from(openat(CWD, path, flags, Mode::empty())?))
+    regular(&openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)
 }
 
-fn regular(file: File) -> io::Result<File> {
-    if file.metadata()?.is_file() {
-        return Ok(file);
+/// Opens what `found` is, if that is a regular file: the opening of a device has effects.
+fn regular(found: &OwnedFd) -> io::Result<File> {
+    if FileType::from_raw_mode(fstat(found)?.st_mode) != FileType::RegularFile {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
-    Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
+    let path = format!("/proc/self/fd/{}", found.as_raw_fd());
+    // nor is there any waiting for who has a lease on it
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    Ok(File::from(openat(CWD, path, flags, Mode::empty())?))
 }
 
 /// A file whose CRC has matched, so that it is not read through again.

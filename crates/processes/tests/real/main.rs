@@ -6,4 +6,5 @@
 mod child;
 mod identities;
 mod images;
+mod lurking;
 mod moved;
