@@ -92,13 +92,8 @@ fn open_event(kind: u32, config: u32) -> io::Result<()> {
     attr.__bindgen_anon_1.sample_freq = 99;
     attr.set_freq(1);
     attr.set_disabled(1);
-    crate::perf::open_on_cpu(&mut attr, first_online_cpu()).map(drop)
-}
-
-fn first_online_cpu() -> u32 {
-    let text = fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    text[..end].parse().unwrap_or(0)
+    let cpus = crate::cpus::online_cpus().map_err(io::Error::other)?;
+    crate::perf::open_on_cpu(&mut attr, cpus.first().copied().unwrap_or(0)).map(drop)
 }
 
 /// Loads `r0 = 0; exit`.

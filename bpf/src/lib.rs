@@ -10,6 +10,7 @@
 
 mod arena;
 mod clock;
+mod cpus;
 mod error;
 mod extents;
 pub mod features;
@@ -26,6 +27,7 @@ mod stats;
 mod tables;
 
 pub use clock::monotonic_ns;
+pub use cpus::online_cpus;
 pub use error::KernelError;
 pub use host_unwinder::{CopiedStack, HostUnwinder, Unwound};
 pub use infrared_abi as abi;

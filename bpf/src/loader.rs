@@ -1,7 +1,7 @@
 //! Loads the programs and owns everything of theirs. Lives on one thread, the agent's driver.
 
 use std::{
-    cell::RefCell, hash::BuildHasher, hash::RandomState, io, os::fd::AsFd, os::fd::AsRawFd,
+    cell::RefCell, hash::BuildHasher, hash::RandomState, os::fd::AsFd, os::fd::AsRawFd,
     os::fd::BorrowedFd, path::Path, rc::Rc, time::Duration,
 };
 
@@ -12,6 +12,7 @@ use libbpf_rs::{
 };
 
 use crate::{
+    cpus::{online_cpus, possible_cpus},
     error::KernelError,
     live::Live,
     processes::ProcessMaps,
@@ -127,8 +128,9 @@ impl Kernel {
             links.push(program.attach().map_err(|source| KernelError::Attach { name, source })?);
         }
         // Process events first: what happens while the sampler starts is then known.
-        let sideband = Sideband::open(&online(cpus))?;
-        let sampler = Sampler::start(&sampling_program(&on_cpu)?, config.frequency_hz)?;
+        let online = online_cpus()?;
+        let sideband = Sideband::open(&online)?;
+        let sampler = Sampler::start(&sampling_program(&on_cpu)?, config.frequency_hz, &online)?;
         let cpus = (map("ir_cpus")?, cpus);
         Ok(Self {
             tables,
@@ -148,7 +150,7 @@ impl Kernel {
 
     /// What is sampled, by which clock.
     pub fn report(&self) -> SamplerReport {
-        self.sampler.report()
+        SamplerReport { unheard: self.sideband.failed(), ..self.sampler.report() }
     }
 
     /// Waits until records, or half a ring of process events, are there, or one of `others` is readable; at most `timeout`.
@@ -210,7 +212,11 @@ impl Kernel {
 
     /// Follows CPUs that came or went. Returns whether any did.
     pub fn follow_hotplug(&mut self) -> Result<bool, KernelError> {
-        self.sampler.follow_hotplug(&sampling_program(&self.on_cpu)?)
+        let online = online_cpus()?;
+        // Process events first, as when loading.
+        let is_heard_otherwise = self.sideband.follow(&online);
+        let is_sampled_otherwise = self.sampler.follow(&sampling_program(&self.on_cpu)?, &online);
+        Ok(is_heard_otherwise || is_sampled_otherwise)
     }
 
     pub fn stats(&self) -> Stats {
@@ -335,21 +341,6 @@ fn open_ring(
         })
         .map_err(failed)?;
     builder.build().map_err(failed)
-}
-
-/// CPUs that can ever be online: working memory is made for all of them.
-fn possible_cpus() -> Result<u32, KernelError> {
-    libbpf_rs::num_possible_cpus()
-        .map(|count| count as u32)
-        .map_err(|error| KernelError::Cpus(io::Error::other(error)))
-}
-
-fn online(possible: u32) -> Vec<u32> {
-    let online = |cpu: &u32| {
-        let state = format!("/sys/devices/system/cpu/cpu{cpu}/online");
-        std::fs::read_to_string(state).map_or(true, |text| text.trim() != "0")
-    };
-    (0..possible).filter(online).collect()
 }
 
 impl Drop for Kernel {

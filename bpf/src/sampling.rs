@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    io,
     os::fd::{AsRawFd, IntoRawFd, OwnedFd},
 };
 
@@ -36,6 +36,8 @@ pub struct SamplerReport {
     pub cpus: Vec<u32>,
     /// CPU and the error of its event.
     pub failed: Vec<(u32, String)>,
+    /// CPU and the error of its process events: forks, execs and mappings there are not heard of.
+    pub unheard: Vec<(u32, String)>,
 }
 
 /// The events of all online CPUs.
@@ -49,9 +51,12 @@ pub(crate) struct Sampler {
 }
 
 impl Sampler {
-    /// Starts on every online CPU. Fails only if no CPU works.
-    pub(crate) fn start(program: &ProgramMut<'_>, frequency_hz: u64) -> Result<Self, KernelError> {
-        let cpus = online_cpus()?;
+    /// Starts on the online CPUs. Fails only if no CPU works.
+    pub(crate) fn start(
+        program: &ProgramMut<'_>,
+        frequency_hz: u64,
+        cpus: &[u32],
+    ) -> Result<Self, KernelError> {
         let clock =
             if cpus.first().is_some_and(|cpu| open(Clock::Cycles, frequency_hz, *cpu).is_ok()) {
                 Clock::Cycles
@@ -60,7 +65,7 @@ impl Sampler {
             };
         let mut sampler =
             Self { clock, frequency_hz, events: BTreeMap::new(), failed: BTreeMap::new() };
-        sampler.follow(program, &cpus);
+        sampler.follow(program, cpus);
         if sampler.events.is_empty() {
             let source = sampler
                 .failed
@@ -72,20 +77,12 @@ impl Sampler {
         Ok(sampler)
     }
 
-    /// Follows CPUs that came or went. Returns whether any did.
-    pub(crate) fn follow_hotplug(&mut self, program: &ProgramMut<'_>) -> Result<bool, KernelError> {
-        let cpus = online_cpus()?;
-        let same =
-            cpus.len() == self.events.len() && cpus.iter().all(|cpu| self.events.contains_key(cpu));
-        if !same {
-            self.follow(program, &cpus);
-        }
-        Ok(!same)
-    }
-
-    fn follow(&mut self, program: &ProgramMut<'_>, cpus: &[u32]) {
-        self.events.retain(|cpu, _| cpus.contains(cpu));
-        self.failed.clear();
+    /// Follows CPUs that came or went; those that failed are tried again. Returns whether others are sampled than before.
+    pub(crate) fn follow(&mut self, program: &ProgramMut<'_>, cpus: &[u32]) -> bool {
+        let before = self.events.len();
+        self.events.retain(|cpu, _| cpus.binary_search(cpu).is_ok());
+        self.failed.retain(|cpu, _| cpus.binary_search(cpu).is_ok());
+        let mut is_changed = self.events.len() != before;
         for cpu in cpus {
             if self.events.contains_key(cpu) {
                 continue;
@@ -98,14 +95,19 @@ impl Sampler {
             });
             match attached {
                 Ok(link) => {
+                    self.failed.remove(cpu);
                     self.events.insert(*cpu, link);
+                    is_changed = true;
                 }
                 Err(error) => {
-                    tracing::warn!(cpu, %error, "cannot sample this CPU");
+                    if !self.failed.contains_key(cpu) {
+                        tracing::warn!(cpu, %error, "cannot sample this CPU");
+                    }
                     self.failed.insert(*cpu, error);
                 }
             }
         }
+        is_changed
     }
 
     pub(crate) fn report(&self) -> SamplerReport {
@@ -113,6 +115,7 @@ impl Sampler {
             clock: self.clock,
             cpus: self.events.keys().copied().collect(),
             failed: self.failed.iter().map(|(cpu, error)| (*cpu, error.to_string())).collect(),
+            unheard: Vec::new(),
         }
     }
 }
@@ -129,43 +132,4 @@ fn open(clock: Clock, frequency_hz: u64, cpu: u32) -> io::Result<OwnedFd> {
     attr.set_freq(1);
     attr.set_exclude_idle(1);
     open_on_cpu(&mut attr, cpu)
-}
-
-fn online_cpus() -> Result<Vec<u32>, KernelError> {
-    let text = fs::read_to_string("/sys/devices/system/cpu/online").map_err(KernelError::Cpus)?;
-    parse_cpu_list(text.trim())
-        .ok_or_else(|| KernelError::Cpus(io::Error::other(format!("not a list of CPUs: {text:?}"))))
-}
-
-/// `0-3,8,10-11` as the kernel writes it.
-fn parse_cpu_list(text: &str) -> Option<Vec<u32>> {
-    let mut cpus = Vec::new();
-    for part in text.split(',').filter(|part| !part.is_empty()) {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
-        if last < first || last > 65_536 {
-            return None;
-        }
-        cpus.extend(first..=last);
-    }
-    Some(cpus)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::parse_cpu_list;
-
-    #[test]
-    fn cpu_lists_are_ranges_and_single_numbers() {
-        for (text, cpus) in [
-            ("0", Some(vec![0])),
-            ("0-2,5", Some(vec![0, 1, 2, 5])),
-            ("", Some(vec![])),
-            ("2-1", None),
-            ("x", None),
-            ("0-9999999", None),
-        ] {
-            assert_eq!(parse_cpu_list(text), cpus, "{text}");
-        }
-    }
 }

@@ -4,6 +4,7 @@
 //! someone asks: a process that is never sampled costs nothing more.
 
 mod decode;
+mod rings;
 
 use std::os::fd::BorrowedFd;
 
@@ -14,6 +15,8 @@ use crate::{
     error::KernelError,
     perf::{PerfRing, open_on_cpu},
 };
+
+use rings::Rings;
 
 pub use decode::{SidebandEvent, SidebandRecord};
 
@@ -28,24 +31,37 @@ const SETTLING_NS: u64 = 500_000;
 /// The rings of all CPUs.
 #[derive(Debug)]
 pub struct Sideband {
-    rings: Vec<PerfRing>,
-    /// Time of the last record of each.
-    last_ns: Vec<u64>,
+    rings: Rings<PerfRing>,
     /// Records from after the horizon: another ring may still bring older ones.
     held_back: Vec<SidebandRecord>,
     horizon_ns: u64,
 }
 
 impl Sideband {
-    pub(crate) fn open(cpus: &[u32]) -> Result<Self, KernelError> {
-        let mut rings = Vec::new();
-        for cpu in cpus {
-            let fd = open_on_cpu(&mut attributes(), *cpu)
-                .map_err(|source| KernelError::Perf { source })?;
-            rings.push(PerfRing::new(fd, RING_PAGES)?);
+    /// Listens on the CPUs `online`. Fails only if none can be heard.
+    pub(crate) fn open(online: &[u32]) -> Result<Self, KernelError> {
+        let mut sideband = Self { rings: Rings::default(), held_back: Vec::new(), horizon_ns: 0 };
+        sideband.follow(online);
+        match sideband.rings.refusal() {
+            Some(error) => Err(error),
+            None => Ok(sideband),
         }
-        let last_ns = vec![0; rings.len()];
-        Ok(Self { rings, last_ns, held_back: Vec::new(), horizon_ns: 0 })
+    }
+
+    /// Follows CPUs that came or went; those that failed are tried again. Returns whether others are heard than before.
+    pub(crate) fn follow(&mut self, online: &[u32]) -> bool {
+        let (is_changed, losses) = self.rings.follow(online, monotonic_ns(), open_ring);
+        self.held_back.extend(losses);
+        is_changed
+    }
+
+    /// CPUs that are not heard, and why.
+    pub(crate) fn failed(&self) -> Vec<(u32, String)> {
+        let why = |error: &KernelError| match error {
+            KernelError::Perf { source } => source.to_string(),
+            other => other.to_string(),
+        };
+        self.rings.failed().iter().map(|(cpu, error)| (*cpu, why(error))).collect()
     }
 
     /// All records up to a new horizon, in order of time: a fork on one CPU comes before the exec of the child on
@@ -53,11 +69,12 @@ impl Sideband {
     pub fn drain(&mut self) -> Vec<SidebandRecord> {
         let horizon_ns = monotonic_ns().saturating_sub(SETTLING_NS);
         let mut records = std::mem::take(&mut self.held_back);
-        for (ring, last_ns) in self.rings.iter_mut().zip(&mut self.last_ns) {
+        for ring in &mut self.rings.each {
             let mut own = Vec::new();
-            let was_full = ring.drain(|bytes| own.extend(decode::decode(bytes)));
-            records.extend(with_losses(own, was_full, last_ns, horizon_ns));
+            let was_full = ring.ring.drain(|bytes| own.extend(decode::decode(bytes)));
+            records.extend(with_losses(own, was_full, &mut ring.last_ns, horizon_ns));
         }
+        self.rings.forget_departed();
         records.sort_by_key(|record| record.time_ns);
         self.held_back =
             records.split_off(records.partition_point(|record| record.time_ns <= horizon_ns));
@@ -72,8 +89,13 @@ impl Sideband {
 
     /// Descriptors that become readable when a ring is half full.
     pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.rings.iter().map(PerfRing::fd)
+        self.rings.each.iter().map(|ring| ring.ring.fd())
     }
+}
+
+fn open_ring(cpu: u32) -> Result<PerfRing, KernelError> {
+    let fd = open_on_cpu(&mut attributes(), cpu).map_err(|source| KernelError::Perf { source })?;
+    PerfRing::new(fd, RING_PAGES)
 }
 
 /// The records of one ring, in which losses say since when: the last record before them. The kernel tells of a loss with the

@@ -105,6 +105,6 @@ fn every_online_cpu_is_sampled() {
         .lines()
         .filter(|line| line.starts_with("processor"))
         .count();
-    assert_eq!((report.cpus.len(), report.failed.len()), (count, 0));
+    assert_eq!((report.cpus.len(), report.failed.len(), report.unheard.len()), (count, 0, 0));
     assert!(!session.kernel.follow_hotplug().unwrap(), "no CPU came or went");
 }

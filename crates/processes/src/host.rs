@@ -1,4 +1,4 @@
-//! The machine: name, kernel, CPUs, memory, clocks.
+//! The machine: name, kernel, memory, clocks.
 
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
@@ -99,31 +99,6 @@ fn nanoseconds(clock: ClockId) -> i64 {
     time.tv_sec.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec)
 }
 
-/// The CPUs that are online, from `/sys/devices/system/cpu/online`.
-pub fn online_cpus() -> Result<Vec<u32>, Error> {
-    let path = "/sys/devices/system/cpu/online";
-    let text =
-        std::fs::read_to_string(path).map_err(|source| Error::Io { path: path.into(), source })?;
-    parse_cpu_list(&text).ok_or(Error::Malformed { path: path.into(), what: "not a list of CPUs" })
-}
-
-/// Parses the kernel's CPU lists, such as `0-3,5`. `None` if it is not one, or names CPUs beyond
-/// 65,535.
-pub fn parse_cpu_list(text: &str) -> Option<Vec<u32>> {
-    let mut cpus = Vec::new();
-    for part in text.trim().split(',').filter(|part| !part.is_empty()) {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let (first, last): (u16, u16) = (first.parse().ok()?, last.parse().ok()?);
-        if first > last {
-            return None;
-        }
-        cpus.extend((first..=last).map(u32::from));
-    }
-    cpus.sort_unstable();
-    cpus.dedup();
-    Some(cpus)
-}
-
 impl ProcFs {
     /// Unix time of the boot in seconds: `btime` of `/proc/stat`.
     pub fn boot_time_s(&self) -> Result<u64, Error> {
@@ -140,24 +115,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cpu_lists_are_understood() {
-        let table: &[(&str, Option<&[u32]>)] = &[
-            ("0-3,5\n", Some(&[0, 1, 2, 3, 5])),
-            ("0", Some(&[0])),
-            ("", Some(&[])),
-            ("2,1-2", Some(&[1, 2])),
-            ("3-1", None),
-            ("0-4294967295", None),
-            ("a", None),
-            ("1-", None),
-            ("-1", None),
-        ];
-        for (text, cpus) in table {
-            assert_eq!(parse_cpu_list(text).as_deref(), *cpus, "{text}");
-        }
-    }
-
-    #[test]
     fn the_machine_knows_itself() {
         let host = Host::read();
         let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
@@ -168,9 +125,6 @@ mod tests {
         let kibibytes: u64 = meminfo.split_ascii_whitespace().nth(1).unwrap().parse().unwrap();
         assert_eq!(host.memory_bytes, kibibytes * 1024);
         assert!(host.page_size.is_power_of_two());
-        let processors = std::fs::read_to_string("/proc/cpuinfo").unwrap();
-        let processors = processors.lines().filter(|line| line.starts_with("processor")).count();
-        assert_eq!(online_cpus().unwrap().len(), processors);
     }
 
     #[test]

@@ -2,17 +2,22 @@
 
 use infrared_processes::{
     Pid, ProcFs, ProcessDir,
-    image::{open, open_of_gone},
+    image::{MovedText, open, open_of_gone},
     maps::{MapLimits, Mapping, MappingKind},
 };
 
 use super::{FoundFile, OpenedFile};
 
 /// The file behind a mapping: through the process while it is there, else by its path, which is believed only if device
-/// and inode are those that were mapped.
-pub(super) fn open_file(process: Option<&ProcessDir>, mapping: Mapping) -> FoundFile {
+/// and inode are those that were mapped. Of text that was moved to memory it is reached through another mapping.
+pub(super) fn open_file(
+    process: Option<&ProcessDir>,
+    mapping: Mapping,
+    moved: &[MovedText],
+) -> FoundFile {
     let through = process.and_then(|process| {
-        let opened = open(process, &mapping)
+        let text = moved.iter().find(|text| text.stands_for == mapping);
+        let opened = open(process, text.map_or(&mapping, |text| &text.neighbour))
             .inspect_err(|error| tracing::debug!(%error, "a mapped file is not to be had"))
             .ok()?;
         let root = process.root_path().to_string_lossy().into_owned();

@@ -10,7 +10,7 @@ mod pool;
 
 use std::fs::File;
 
-use infrared_processes::maps::Mapping;
+use infrared_processes::{image::MovedText, maps::Mapping};
 
 use crate::watch::{ProcessIdentity, SpaceId};
 
@@ -77,6 +77,8 @@ pub(crate) struct FoundProcess {
     /// `mm->start_stack`, not 0.
     pub(crate) start_stack: u64,
     pub(crate) mappings: Option<Vec<Mapping>>,
+    /// Those of them that are text without its file, and where the file is to be had.
+    pub(crate) moved: Vec<MovedText>,
     pub(crate) identity: Option<FoundIdentity>,
 }
 

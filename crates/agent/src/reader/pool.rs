@@ -222,6 +222,7 @@ impl Shared {
         let dir = if ask.is_current { self.procfs.process(Pid(ask.pid)).ok() } else { None };
         let dir = dir.filter(|dir| !self.is_refused(dir));
         let process = dir.as_ref().and_then(|dir| self.read_process(dir, &ask));
+        let moved = process.as_ref().map_or(&[][..], |found| &found.moved);
         let mapped = process.iter().filter(|_| ask.code == CodeWanted::MappingsAndFiles);
         // Of very many, only those are opened that are needed.
         let is_crowded = |mappings: &&Vec<Mapping>| mappings.len() > MAX_EAGER;
@@ -229,7 +230,7 @@ impl Shared {
         let mapped = mapped.filter(|mappings| !is_crowded(mappings)).flatten();
         let wanted = mapped.filter(|mapping| mapping.is_file()).chain(&ask.files).cloned();
         let files: Vec<FoundFile> =
-            wanted.map(|mapping| open_file(dir.as_ref(), mapping)).collect();
+            wanted.map(|mapping| open_file(dir.as_ref(), mapping, moved)).collect();
         let status = dir.as_ref().filter(|_| !files.is_empty()).and_then(|dir| dir.status().ok());
         let user = status.map_or(NOBODY, |status| status.effective_uid);
         Reply::Process(Box::new(Answer { ask, read_ns: monotonic_ns(), process, user, files }))
@@ -246,17 +247,20 @@ impl Shared {
     /// `None` if it is gone, or in the midst of an exec: before and after, it must be one address space.
     fn read_process(&self, dir: &ProcessDir, ask: &Ask) -> Option<FoundProcess> {
         let before = dir.stat().ok()?;
-        let mappings = if ask.wants_mappings() {
-            Some(dir.executable_mappings(MapLimits::default()).ok()?.mappings)
-        } else {
-            None
-        };
+        let (mut mappings, mut moved) = (None, Vec::new());
+        if ask.wants_mappings() {
+            let mut found = dir.executable_mappings(MapLimits::default()).ok()?;
+            // Text that was moved to memory goes by the file that it is of.
+            moved = dir.moved_text(&found).unwrap_or_default();
+            found.put_back(&moved);
+            mappings = Some(found.mappings);
+        }
         let identity = if ask.identity { self.identifier.identify(dir) } else { None };
         let after = dir.stat().ok()?;
         let is_one = before.start_stack == after.start_stack
             && before.start_ticks == after.start_ticks
             && (after.start_stack != 0 || after.is_kernel_thread());
-        is_one.then_some(FoundProcess { start_stack: after.start_stack, mappings, identity })
+        is_one.then_some(FoundProcess { start_stack: after.start_stack, mappings, moved, identity })
     }
 }
 

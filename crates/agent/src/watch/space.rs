@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use infrared_bpf::abi::{IR_IMAGE_FIRST, ir_frame, ir_go_offsets};
-use infrared_processes::maps::Mapping;
+use infrared_processes::maps::{Mapping, MappingKind};
 
 use super::mappings::{ImageRef, MappingSet};
 use crate::images::ImageId;
@@ -204,7 +204,14 @@ impl Space {
         if matches!(self.asked, Asked::Waits(_)) {
             self.told_since_asked.push((time_ns, mapping.clone()));
         }
+        let is_anonymous =
+            mapping.kind == MappingKind::Anonymous || mapping.kind == MappingKind::Memfd;
         let covered = Arc::make_mut(&mut self.mappings).insert(mapping);
+        let covers_text = covered.iter().any(|(_, _, was)| *was != ImageRef::Anonymous);
+        if is_anonymous && covers_text {
+            // It may be the same code, moved to memory: only reading it tells.
+            self.is_complete = false;
+        }
         for (start, end, was) in covered {
             self.replace(Replaced { time_ns, start, end, was });
         }

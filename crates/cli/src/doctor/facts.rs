@@ -6,11 +6,11 @@ use std::{
     path::Path,
 };
 
-use infrared_bpf::features::{self, Features};
-use infrared_processes::{
-    Capabilities, PidView,
-    host::{Host, online_cpus},
+use infrared_bpf::{
+    features::{self, Features},
+    online_cpus,
 };
+use infrared_processes::{Capabilities, PidView, host::Host};
 use rustix::process::{Resource, getrlimit};
 
 /// How cgroups are mounted.

@@ -10,7 +10,12 @@ use super::{
 };
 
 fn good() -> Facts {
-    let report = SamplerReport { clock: Clock::Cycles, cpus: vec![0, 1], failed: Vec::new() };
+    let report = SamplerReport {
+        clock: Clock::Cycles,
+        cpus: vec![0, 1],
+        failed: Vec::new(),
+        unheard: Vec::new(),
+    };
     Facts {
         host: Host {
             name: "box".into(),
@@ -89,6 +94,14 @@ fn each_lack_is_judged() {
             with(|facts| features(facts).sampler = Err("refused".into())),
             "sampler",
             State::Impossible,
+        ),
+        (
+            with(|facts| {
+                let report = features(facts).sampler.as_mut().unwrap();
+                report.unheard = vec![(1, "refused".into())];
+            }),
+            "sampler",
+            State::Limited,
         ),
         (with(|facts| facts.kallsyms = Kallsyms::Masked), "kernel names", State::Limited),
         (with(|facts| facts.has_modules_file = false), "kernel modules", State::Ok),

@@ -161,11 +161,14 @@ fn probed(facts: &Facts) -> Vec<Verdict> {
                 Clock::Cycles => "cycles",
                 Clock::CpuClock => "cpu-clock",
             };
-            let (good, bad) = (report.cpus.len(), report.failed.len());
-            let found = format!("loaded, and samples {good} CPUs by {clock}");
-            match bad {
-                0 => ok("sampler", found),
-                _ => limited("sampler", found, &format!("{bad} CPUs are not seen"), ""),
+            let found = format!("loaded, and samples {} CPUs by {clock}", report.cpus.len());
+            match (report.failed.len(), report.unheard.len()) {
+                (0, 0) => ok("sampler", found),
+                (0, deaf) => {
+                    let loss = format!("processes that start on {deaf} CPUs are found late");
+                    limited("sampler", found, &loss, "")
+                }
+                (bad, _) => limited("sampler", found, &format!("{bad} CPUs are not seen"), ""),
             }
         }
         Err(error) => impossible("sampler", error.clone(), "see the other lines"),

@@ -27,12 +27,17 @@ impl AgentSource {
         let stats = self.stats.read();
         let failed = stats.sampler.iter().flat_map(|sampler| &sampler.failed);
         let failed = failed.map(|(cpu, error)| format!("CPU {cpu} is not sampled: {error}"));
+        let unheard = stats.sampler.iter().flat_map(|sampler| &sampler.unheard);
+        let unheard = unheard.map(|(cpu, error)| {
+            format!("CPU {cpu} tells no process events, its processes are found late: {error}")
+        });
         let undelivered = stats.undelivered.iter();
         let undelivered =
             undelivered.map(|(reason, samples)| format!("{samples} samples are lost: {reason}"));
         let losses = stats.losses.iter().map(|(loss, count)| format!("{count} {}", loss.help()));
         let own = self.warnings.iter().cloned();
         own.chain(failed)
+            .chain(unheard)
             .chain(undelivered)
             .chain(losses)
             .chain(stats.warnings.iter().cloned())

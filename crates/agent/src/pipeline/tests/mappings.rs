@@ -41,6 +41,18 @@ fn a_mapping_that_came_while_the_process_was_read_is_kept() {
 }
 
 #[test]
+fn memory_in_place_of_code_is_read_again_as_it_may_be_the_same_code() {
+    let mut world = shop();
+    world.asks.clear();
+    world.map(50, 5, 0x1000, "//anon").sample(60, 5, 1).turn(70);
+    assert!(world.asks.iter().any(|ask| ask.pid == 5 && ask.wants_mappings()), "{:?}", world.asks);
+    world.answer(5, 75, Some("shop")).turn(80);
+    world.asks.clear();
+    world.map(90, 5, 0x8000, "//anon").sample(95, 5, 1).turn(100);
+    assert!(world.asks.iter().all(|ask| !ask.wants_mappings()), "elsewhere it is a JIT's");
+}
+
+#[test]
 fn a_root_that_leads_nowhere_is_asked_about_once() {
     let mut world = shop();
     world.tables.stop_reason = IR_STOP_NO_MAPPING;

@@ -184,6 +184,7 @@ impl World {
         let process = service.map(|service| FoundProcess {
             start_stack: 0x7000,
             mappings: ask.wants_mappings().then(|| vec![mapping(0x1000, service)]),
+            moved: Vec::new(),
             identity: ask.identity.then(|| FoundIdentity {
                 labels: [(labels::SERVICE.to_owned(), service.to_owned())].into(),
                 is_heritable: service.starts_with("declared"),
