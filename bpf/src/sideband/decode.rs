@@ -32,6 +32,13 @@ pub enum SidebandEvent {
         inode: u64,
         path: Vec<u8>,
     },
+    /// A piece of kernel code without a file came or went: a BPF program, a trampoline.
+    KernelSymbol {
+        address: u64,
+        length: u32,
+        name: String,
+        is_gone: bool,
+    },
     /// So many records were lost since a time: what is known of processes may be out of date. 0: some may have been.
     Lost {
         count: u64,
@@ -49,6 +56,8 @@ pub struct SidebandRecord {
 /// Every record ends in pid, tid (u32 each) and time (u64), as `sample_type` asks.
 const TRAILER: usize = 16;
 const HEADER: usize = 8;
+/// `PERF_RECORD_KSYMBOL_FLAGS_UNREGISTER`
+const UNREGISTERED: u16 = 1;
 
 /// `None` for records of no interest, or damaged ones.
 pub(super) fn decode(bytes: &[u8]) -> Option<SidebandRecord> {
@@ -70,6 +79,12 @@ pub(super) fn decode(bytes: &[u8]) -> Option<SidebandRecord> {
             exec: u32::from(misc) & perf::PERF_RECORD_MISC_COMM_EXEC != 0,
         },
         perf::PERF_RECORD_MMAP2 => decode_mmap(body)?,
+        perf::PERF_RECORD_KSYMBOL => SidebandEvent::KernelSymbol {
+            address: read(body)?,
+            length: word(body, 2)?,
+            is_gone: u16::from_ne_bytes([*body.get(14)?, *body.get(15)?]) & UNREGISTERED != 0,
+            name: String::from_utf8_lossy(c_string(body.get(16..)?)).into_owned(),
+        },
         perf::PERF_RECORD_LOST => SidebandEvent::Lost { count: read(body.get(8..)?)?, since_ns: 0 },
         _ => return None,
     };
@@ -143,6 +158,27 @@ mod tests {
             path,
         };
         assert_eq!(decoded, SidebandRecord { time_ns: 99, event });
+    }
+
+    #[test]
+    fn a_bpf_program_is_told_when_it_comes_and_when_it_goes() {
+        for (flags, is_gone) in [(0u16, false), (1, true)] {
+            let body = [
+                &0xffff_ffff_c000_1000u64.to_ne_bytes()[..],
+                &0x80u32.to_ne_bytes(),
+                &1u16.to_ne_bytes(),
+                &flags.to_ne_bytes(),
+                b"bpf_prog_1234_alpha\0\0\0\0\0",
+            ]
+            .concat();
+            let decoded = decode(&record(perf::PERF_RECORD_KSYMBOL, 0, &body)).unwrap();
+            let name = "bpf_prog_1234_alpha".to_owned();
+            let (address, length) = (0xffff_ffff_c000_1000, 0x80);
+            assert_eq!(
+                decoded.event,
+                SidebandEvent::KernelSymbol { address, length, name, is_gone }
+            );
+        }
     }
 
     #[test]

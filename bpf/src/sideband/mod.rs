@@ -130,6 +130,7 @@ fn attributes() -> bindings::perf_event_attr {
     attr.set_comm(1);
     attr.set_comm_exec(1);
     attr.set_task(1);
+    attr.set_ksymbol(1);
     attr.set_sample_id_all(1);
     attr.set_use_clockid(1);
     attr.set_watermark(1);

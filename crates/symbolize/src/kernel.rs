@@ -124,6 +124,14 @@ impl KernelSymbols {
         Some(KernelSymbol { name, module, start })
     }
 
+    /// The functions of a module, ascending.
+    pub fn of_module(&self, module: &str) -> impl Iterator<Item = KernelSymbol<'_>> {
+        let index = self.module_names.iter().position(|name| **name == *module);
+        let number = index.and_then(|index| u16::try_from(index + 1).ok());
+        let is_of = move |at: &usize| Some(self.modules[*at]) == number;
+        (0..self.starts.len()).filter(is_of).filter_map(|at| self.lookup(self.starts[at]))
+    }
+
     /// The function's name and its module as the file; `[kernel]` where there is no name, as for every
     /// address of a masked table.
     pub fn symbolize(&self, address: u64) -> Symbolized {

@@ -65,7 +65,7 @@ impl Part<'_> {
         let mut known_series = HashMap::new();
         for (key, times) in samples {
             let Some(process) = self.window.processes.get(key.process as usize) else { continue };
-            let stack = self.stack_of(key, process, frames, times.len() as u64);
+            let stack = self.stack_of(key, process, frames, times);
             let series = *known_series.entry((key.process, &key.thread)).or_insert_with(|| {
                 self.builder.series(series_of(process, &key.thread, self.config))
             });
@@ -82,15 +82,17 @@ impl Part<'_> {
         key: &SampleKey,
         process: &ProcessRef,
         frames: &mut FrameNamer,
-        samples: u64,
+        times: &[u64],
     ) -> StackId {
+        let samples = times.len() as u64;
         let (window, builder) = (self.window, &mut self.builder);
         let mut locations: Vec<LocationId> = Vec::new();
         if key.kernel_stack != 0 {
             match window.kernel_stack(key.kernel_stack) {
                 Some(stack) => {
                     let addresses = &stack.addresses;
-                    locations.extend(frames.kernel_locations(builder, &mut self.names, addresses));
+                    let (names, first_ns) = (&mut self.names, times.first().copied().unwrap_or(0));
+                    locations.extend(frames.kernel_locations(builder, names, addresses, first_ns));
                 }
                 None => locations.push(builder.truncated("kernel stack lost")),
             }

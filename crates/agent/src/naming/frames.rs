@@ -32,8 +32,8 @@ pub(super) struct WindowNames {
     named: HashMap<Place, Symbolized>,
     /// By place and low confidence.
     user: HashMap<(Place, bool), LocationId>,
-    /// By the address to look up.
-    kernel: HashMap<u64, LocationId>,
+    /// By the address to look up, and the program that stood there.
+    kernel: HashMap<(u64, u32), LocationId>,
 }
 
 impl FrameNamer {
@@ -58,6 +58,7 @@ impl FrameNamer {
     /// Names every place of the window, an image at a time.
     pub(super) fn name_window(&mut self, window: &ClosedWindow) -> WindowNames {
         self.refresh_perf_maps(window);
+        self.kernel.follow(window);
         let mut by_image: HashMap<u32, Vec<u64>> = HashMap::new();
         for (key, _) in window.all_samples() {
             let Some(stack) = window.user_stack(key.user_stack) else { continue };
@@ -156,19 +157,21 @@ impl FrameNamer {
         })
     }
 
-    /// The locations of a kernel stack, leaf first.
+    /// The locations of a kernel stack, leaf first, as things were at a time (`CLOCK_MONOTONIC`).
     pub(super) fn kernel_locations(
         &mut self,
         builder: &mut Builder,
         names: &mut WindowNames,
         addresses: &[u64],
+        time_ns: u64,
     ) -> Vec<LocationId> {
         let mut locations = Vec::with_capacity(addresses.len());
         for (depth, address) in addresses.iter().enumerate() {
-            // All but the leaf are return addresses.
-            let address = if depth == 0 { *address } else { address.saturating_sub(1) };
-            let location = names.kernel.entry(address);
-            locations.push(*location.or_insert_with(|| self.kernel_location(builder, address)));
+            let address = looked_up(depth, *address);
+            let program = self.kernel.program_at(address, time_ns);
+            let location = names.kernel.entry((address, program));
+            locations
+                .push(*location.or_insert_with(|| self.kernel_location(builder, address, time_ns)));
         }
         if self.kernel.is_masked() {
             locations.dedup();
@@ -176,8 +179,8 @@ impl FrameNamer {
         locations
     }
 
-    fn kernel_location(&mut self, builder: &mut Builder, address: u64) -> LocationId {
-        let name = self.kernel.name(address);
+    fn kernel_location(&mut self, builder: &mut Builder, address: u64, time_ns: u64) -> LocationId {
+        let name = self.kernel.name(address, time_ns);
         let lines = vec![builder.line(&name.function, "", "", 0)];
         let module = Some(builder.module(&name.module, ""));
         let unnamed = !name.is_named;
@@ -242,6 +245,11 @@ fn named_location(
     builder.location(location)
 }
 
+/// Of a kernel stack, what a frame is looked up by: all but the leaf are return addresses.
+fn looked_up(depth: usize, address: u64) -> u64 {
+    if depth == 0 { address } else { address.saturating_sub(1) }
+}
+
 /// The address of the call, where the frame's is the one after it.
 fn lookup_address(frame: &ir_frame) -> u64 {
     let is_return = u32::from(frame.flags) & IR_FRAME_RETURN_ADDRESS != 0;
@@ -287,4 +295,15 @@ pub(crate) fn thread_name(comm: &[u8; 16]) -> String {
         }
     }
     name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::looked_up;
+
+    #[test]
+    fn a_return_address_in_the_kernel_is_looked_up_in_the_call_before_it() {
+        // A call of what does not return may be the last instruction of its function.
+        assert_eq!((looked_up(0, 0x1000), looked_up(1, 0x1000)), (0x1000, 0xfff));
+    }
 }

@@ -4,6 +4,7 @@ mod build;
 mod frames;
 mod jit;
 mod kernel;
+mod programs;
 mod queue;
 
 use infrared_processes::host::Clocks;

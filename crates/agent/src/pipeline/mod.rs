@@ -98,6 +98,7 @@ impl Pipeline {
     pub(crate) fn turn(&mut self, input: Input, tables: &mut dyn Tables) -> Vec<Command> {
         let Input { records, events, horizon_ns, replies, now_ns, is_naming_behind } = input;
         for event in events {
+            self.note_kernel_symbol(&event);
             self.table.apply(event);
         }
         // What the kernel side knows of these may be out of date, too. They go on to be sampled.

@@ -1,10 +1,12 @@
 //! When windows close, and with what.
 
+use infrared_bpf::{SidebandEvent, SidebandRecord};
+
 use super::{Command, Pipeline};
 use crate::{
     images::ImageId,
     watch::ImageRef,
-    window::{ClosedWindow, ImageSnapshot, ProcessRef},
+    window::{ClosedWindow, ImageSnapshot, KernelSymbol, ProcessRef},
 };
 
 /// Samples that a window holds at most; it closes early when it is full.
@@ -26,6 +28,23 @@ impl Pipeline {
         if (is_due && !(may_wait && self.window_waits())) || self.window.len() >= MAX_WINDOW_SAMPLES
         {
             self.close_window(now_ns);
+        }
+    }
+
+    /// Kernel code that comes and goes is named when the window is.
+    pub(super) fn note_kernel_symbol(&mut self, record: &SidebandRecord) {
+        match &record.event {
+            SidebandEvent::KernelSymbol { address, length, name, is_gone } => {
+                self.window.add_kernel_symbol(KernelSymbol {
+                    time_ns: record.time_ns,
+                    address: *address,
+                    length: *length,
+                    name: name.clone(),
+                    is_gone: *is_gone,
+                });
+            }
+            SidebandEvent::Lost { .. } => self.window.lose_kernel_symbols(),
+            _ => {}
         }
     }
 

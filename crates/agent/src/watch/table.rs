@@ -154,7 +154,7 @@ impl ProcessTable {
                 self.lost_events += count.max(1);
                 self.doubt_everything(since_ns);
             }
-            SidebandEvent::Fork { .. } => {}
+            SidebandEvent::Fork { .. } | SidebandEvent::KernelSymbol { .. } => {}
         }
     }
 

@@ -14,7 +14,7 @@ use infrared_bpf::{KernelStack, UserStack};
 use infrared_symbolize::JitProcess;
 
 use super::{
-    closed::{ClosedWindow, EarlierStacks, Span},
+    closed::{ClosedWindow, EarlierStacks, KernelSymbol, Span},
     snapshot::ImageSnapshot,
 };
 use crate::watch::{MappingSet, ProcessIdentity, Space, SpaceId};
@@ -57,6 +57,8 @@ pub(crate) type Samples = HashMap<SampleKey, Vec<u64>>;
 /// Windows that have closed are remembered so long: longer than a sample waits.
 const LATE_NS: u64 = 12_000_000_000;
 const MAX_SPANS: usize = 16;
+/// Comings and goings of kernel code that a window holds; after more, what is there is looked up.
+const MAX_KERNEL_SYMBOLS: usize = 8192;
 
 /// The window that is open.
 #[derive(Debug)]
@@ -69,6 +71,8 @@ pub(crate) struct Window {
     user_stacks: HashMap<u64, Arc<UserStack>>,
     kernel_stacks: HashMap<u64, Arc<KernelStack>>,
     earlier: Arc<EarlierStacks>,
+    kernel_symbols: Vec<KernelSymbol>,
+    lost_kernel_symbols: bool,
     /// Of the windows before, newest last.
     spans: VecDeque<Span>,
     count: usize,
@@ -85,6 +89,8 @@ impl Window {
             user_stacks: HashMap::new(),
             kernel_stacks: HashMap::new(),
             earlier: Arc::default(),
+            kernel_symbols: Vec::new(),
+            lost_kernel_symbols: false,
             spans: VecDeque::new(),
             count: 0,
         }
@@ -105,6 +111,19 @@ impl Window {
 
     pub(crate) fn add_kernel_stack(&mut self, stack: Arc<KernelStack>) {
         self.kernel_stacks.insert(stack.hash, stack);
+    }
+
+    pub(crate) fn add_kernel_symbol(&mut self, symbol: KernelSymbol) {
+        if self.kernel_symbols.len() < MAX_KERNEL_SYMBOLS {
+            self.kernel_symbols.push(symbol);
+        } else {
+            self.lost_kernel_symbols = true;
+        }
+    }
+
+    /// What is known of kernel code that comes and goes may be out of date.
+    pub(crate) fn lose_kernel_symbols(&mut self) {
+        self.lost_kernel_symbols = true;
     }
 
     pub(crate) fn user_stack(&self, hash: u64) -> Option<&Arc<UserStack>> {
@@ -181,6 +200,8 @@ impl Window {
             user_stacks: mem::take(&mut self.user_stacks),
             kernel_stacks: mem::take(&mut self.kernel_stacks),
             earlier: Arc::clone(&self.earlier),
+            kernel_symbols: mem::take(&mut self.kernel_symbols),
+            lost_kernel_symbols: mem::take(&mut self.lost_kernel_symbols),
             counters: Vec::new(),
             images: ImageSnapshot::default(),
         };

@@ -22,6 +22,17 @@ impl Span {
     }
 }
 
+/// Kernel code without a file that came, or went, at a time (`CLOCK_MONOTONIC`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KernelSymbol {
+    pub(crate) time_ns: u64,
+    pub(crate) address: u64,
+    /// Bytes.
+    pub(crate) length: u32,
+    pub(crate) name: String,
+    pub(crate) is_gone: bool,
+}
+
 /// Everything of a window that ended.
 #[derive(Debug)]
 pub(crate) struct ClosedWindow {
@@ -34,6 +45,10 @@ pub(crate) struct ClosedWindow {
     pub(crate) kernel_stacks: HashMap<u64, Arc<KernelStack>>,
     /// Stacks of the window before.
     pub(crate) earlier: Arc<EarlierStacks>,
+    /// Of kernel code without a file, what came and went since the window before, in order of time.
+    pub(crate) kernel_symbols: Vec<KernelSymbol>,
+    /// More of these were lost: what is known of them may be out of date.
+    pub(crate) lost_kernel_symbols: bool,
     /// The kernel's counters over the window.
     pub(crate) counters: Vec<(&'static str, u64)>,
     /// The images that its stacks name.

@@ -5,5 +5,5 @@ mod closed;
 mod snapshot;
 
 pub(crate) use accumulate::{ProcessRef, SampleKey, Samples, Seen, Window};
-pub(crate) use closed::{ClosedWindow, Span};
+pub(crate) use closed::{ClosedWindow, KernelSymbol, Span};
 pub(crate) use snapshot::ImageSnapshot;
