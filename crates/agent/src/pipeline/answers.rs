@@ -48,7 +48,7 @@ impl Pipeline {
         let is_it = process.space_at(read_ns).id == ask.space
             && process.exited_ns.is_none_or(|exited_ns| exited_ns > read_ns);
         let Some(space) = process.space_mut(ask.space) else { return };
-        let told = std::mem::take(&mut space.told_since_asked);
+        let told = space.told_since_asked.replace(Vec::new());
         space.asked = Asked::Nothing;
         match found {
             Some(found) if ask.is_current && is_it => {
@@ -149,9 +149,14 @@ fn go_of(image: ImageRef, images: &ImageRegistry) -> Option<ir_go_offsets> {
 }
 
 /// `told`: mappings that came to be since the question, with their times.
-fn take_process(space: &mut Space, found: FoundProcess, told: Vec<(u64, Mapping)>, read_ns: u64) {
+fn take_process(
+    space: &mut Space,
+    found: FoundProcess,
+    told: Option<Vec<(u64, Mapping)>>,
+    read_ns: u64,
+) {
     space.start_stack = found.start_stack;
-    if let Some(mappings) = found.mappings {
+    if let (Some(mappings), Some(told)) = (found.mappings, told) {
         let mut set = MappingSet::default();
         let later = told.into_iter().filter(|(time_ns, _)| *time_ns > read_ns);
         for mapping in mappings.into_iter().chain(later.map(|(_, mapping)| mapping)) {

@@ -72,6 +72,9 @@ impl Replaced {
     }
 }
 
+/// Mappings that are kept while an answer is due; after more it is not believed, and asked for again.
+const MAX_TOLD: usize = 4096;
+
 /// Ranges that are remembered as replaced at most; more count as one range that spans all.
 const MAX_REPLACED: usize = 32;
 
@@ -107,8 +110,8 @@ pub(crate) struct Space {
     /// `mm->start_stack`; 0 where it is not known. Another exec has another.
     pub(crate) start_stack: u64,
     pub(crate) asked: Asked,
-    /// Mappings that events told since the reader was asked: they are newer than its answer.
-    pub(crate) told_since_asked: Vec<(u64, Mapping)>,
+    /// Mappings that events told since the reader was asked: they are newer than its answer. `None`: too many to be kept.
+    pub(crate) told_since_asked: Option<Vec<(u64, Mapping)>>,
     /// Whom its samples belong to, and whether that name comes from what children inherit: environment, cgroup.
     pub(crate) identity: Option<Arc<ProcessIdentity>>,
     pub(crate) is_heritable: bool,
@@ -141,7 +144,7 @@ impl Space {
             is_complete: origin == Origin::Exec,
             start_stack: 0,
             asked: if origin == Origin::Forgotten { Asked::Gone } else { Asked::Nothing },
-            told_since_asked: Vec::new(),
+            told_since_asked: Some(Vec::new()),
             identity: None,
             is_heritable: false,
             declared_service: None,
@@ -189,7 +192,7 @@ impl Space {
             origin: Origin::ForkOf(self.id),
             since_ns: time_ns,
             asked: Asked::Nothing,
-            told_since_asked: Vec::new(),
+            told_since_asked: Some(Vec::new()),
             identity: None,
             last_sample_ns: 0,
             told: Told::NEVER,
@@ -202,7 +205,10 @@ impl Space {
     /// Takes in a mapping that came to be at a time.
     pub(crate) fn map(&mut self, time_ns: u64, mapping: Mapping) {
         if matches!(self.asked, Asked::Waits(_)) {
-            self.told_since_asked.push((time_ns, mapping.clone()));
+            self.told_since_asked = self.told_since_asked.take().and_then(|mut told| {
+                told.push((time_ns, mapping.clone()));
+                (told.len() <= MAX_TOLD).then_some(told)
+            });
         }
         let is_anonymous =
             mapping.kind == MappingKind::Anonymous || mapping.kind == MappingKind::Memfd;

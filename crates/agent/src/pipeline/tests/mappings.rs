@@ -41,6 +41,22 @@ fn a_mapping_that_came_while_the_process_was_read_is_kept() {
 }
 
 #[test]
+fn a_process_that_maps_without_end_while_it_is_read_is_asked_again() {
+    let mut world = World::new();
+    world.sample(20, 5, 1).turn(30);
+    for round in 0..10_000 {
+        world.map(40 + round, 5, 0x4000, "//anon");
+    }
+    world.turn(20_000).answer(5, 20_001, Some("shop")).turn(20_010);
+    assert!(!world.pipeline.table.get(5).unwrap().current().is_complete);
+    world.asks.clear();
+    world.sample(20_020, 5, 1).turn(20_030);
+    assert!(world.asks.iter().any(crate::reader::Ask::wants_mappings), "{:?}", world.asks);
+    world.answer(5, 20_040, Some("shop")).turn(20_050);
+    assert!(world.pipeline.table.get(5).unwrap().current().is_complete);
+}
+
+#[test]
 fn memory_in_place_of_code_is_read_again_as_it_may_be_the_same_code() {
     let mut world = shop();
     world.asks.clear();
