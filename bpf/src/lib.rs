@@ -36,6 +36,6 @@ pub use pointers::pages_pointed_at;
 pub use processes::{MappingBlock, ProcessMaps};
 pub use records::{CopiedMemory, DeferredSample, Exec, KernelStack, Record, UserStack};
 pub use sampling::{Clock, SamplerReport};
-pub use sideband::{Sideband, SidebandEvent, SidebandRecord};
+pub use sideband::{LOCKED_BYTES_PER_CPU, Sideband, SidebandEvent, SidebandRecord};
 pub use stats::{RunTime, Stats};
 pub use tables::{MAX_RULES_OF_IMAGE, PageKey, PageTable, TableError, TableUsage, UnwindTables};

@@ -22,6 +22,8 @@ pub use decode::{SidebandEvent, SidebandRecord};
 
 /// Pages of a CPU's ring: 512 KiB hold some five thousand records.
 const RING_PAGES: usize = 128;
+/// What the rings take of locked memory, of each CPU: a page of state goes with every ring.
+pub const LOCKED_BYTES_PER_CPU: u64 = (RING_PAGES as u64 + 1) * 4096;
 /// Waiting bytes that wake a poller.
 const WAKE_BYTES: u32 = (RING_PAGES * 4096 / 2) as u32;
 

@@ -1,6 +1,7 @@
 //! `infrared doctor`: what can be done here, what is lost, and how to get it. Facts, then verdicts, then words.
 
 mod facts;
+mod limits;
 mod render;
 #[cfg(test)]
 mod tests;

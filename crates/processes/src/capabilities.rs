@@ -8,6 +8,7 @@ use crate::{Error, Pid, ProcFs};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Capability {
     DacReadSearch,
+    IpcLock,
     SysPtrace,
     SysAdmin,
     SysResource,
@@ -30,8 +31,9 @@ pub enum Need {
 
 impl Capability {
     /// All of them, by number.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::DacReadSearch,
+        Self::IpcLock,
         Self::SysPtrace,
         Self::SysAdmin,
         Self::SysResource,
@@ -45,6 +47,7 @@ impl Capability {
     pub fn number(self) -> u32 {
         match self {
             Self::DacReadSearch => 2,
+            Self::IpcLock => 14,
             Self::SysPtrace => 19,
             Self::SysAdmin => 21,
             Self::SysResource => 24,
@@ -59,6 +62,7 @@ impl Capability {
     pub fn name(self) -> &'static str {
         match self {
             Self::DacReadSearch => "CAP_DAC_READ_SEARCH",
+            Self::IpcLock => "CAP_IPC_LOCK",
             Self::SysPtrace => "CAP_SYS_PTRACE",
             Self::SysAdmin => "CAP_SYS_ADMIN",
             Self::SysResource => "CAP_SYS_RESOURCE",
@@ -73,7 +77,7 @@ impl Capability {
         match self {
             Self::Bpf | Self::Perfmon | Self::SysPtrace => Need::Required,
             Self::DacReadSearch | Self::Syslog | Self::CheckpointRestore => Need::Useful,
-            Self::SysAdmin | Self::SysResource => Need::Substitute,
+            Self::IpcLock | Self::SysAdmin | Self::SysResource => Need::Substitute,
         }
     }
 
@@ -81,6 +85,9 @@ impl Capability {
     pub fn loss(self) -> &'static str {
         match self {
             Self::DacReadSearch => "programs that only their owner can read stay without names",
+            Self::IpcLock => {
+                "rings larger than kernel.perf_event_mlock_kb and the limit on locked memory"
+            }
             Self::SysPtrace => "the mappings and environments of other users' processes are hidden",
             Self::SysAdmin => "nothing, with the others",
             Self::SysResource => "before Linux 5.11, tables larger than the limit on locked memory",

@@ -11,7 +11,8 @@ use infrared_bpf::{
     online_cpus,
 };
 use infrared_processes::{Capabilities, PidView, host::Host};
-use rustix::process::{Resource, getrlimit};
+
+use super::limits::Limits;
 
 /// How cgroups are mounted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +49,7 @@ pub(super) struct Facts {
     pub(super) perf_event_paranoid: Option<i64>,
     pub(super) kptr_restrict: Option<i64>,
     pub(super) bpf_stats_enabled: Option<i64>,
-    /// Bytes; `None` if there is no limit.
-    pub(super) locked_memory: Option<u64>,
+    pub(super) limits: Limits,
     pub(super) cgroups: Cgroups,
 }
 
@@ -73,13 +73,14 @@ impl Facts {
             perf_event_paranoid: sysctl("perf_event_paranoid"),
             kptr_restrict: sysctl("kptr_restrict"),
             bpf_stats_enabled: sysctl("bpf_stats_enabled"),
-            locked_memory: getrlimit(Resource::Memlock).current,
+            limits: Limits::read(),
             cgroups: cgroups(),
         }
     }
 }
 
-fn sysctl(name: &str) -> Option<i64> {
+/// A number of `/proc/sys/kernel`.
+pub(super) fn sysctl(name: &str) -> Option<i64> {
     fs::read_to_string(Path::new("/proc/sys/kernel").join(name)).ok()?.trim().parse().ok()
 }
 

@@ -1,5 +1,7 @@
 //! From facts to verdicts. Pure.
 
+mod limits;
+
 use infrared_bpf::{Clock, features::Probe};
 use infrared_processes::{Capability, Need};
 use serde::Serialize;
@@ -85,10 +87,10 @@ pub(super) fn judge(facts: &Facts) -> Vec<Verdict> {
         kernel_names(facts),
         modules(facts),
         paranoid(facts),
-        locked_memory(facts),
         cgroups(facts),
         run_time(facts),
     ]);
+    verdicts.extend(limits::judge(facts));
     verdicts
 }
 
@@ -229,22 +231,6 @@ fn modules(facts: &Facts) -> Verdict {
 fn paranoid(facts: &Facts) -> Verdict {
     let value = facts.perf_event_paranoid.map_or("unknown".into(), |value| value.to_string());
     ok("perf_event_paranoid", format!("{value} (does not bind who has CAP_PERFMON)"))
-}
-
-fn locked_memory(facts: &Facts) -> Verdict {
-    /// Bytes of maps and rings: tables, slabs and 512 KiB a CPU.
-    const WANTED: u64 = 128 << 20;
-    // Since Linux 5.11 the memory of BPF maps is accounted to the cgroup instead.
-    let is_bound = version(&facts.host.kernel_release).is_some_and(|version| version < (5, 11));
-    match facts.locked_memory {
-        Some(limit) if is_bound && limit < WANTED => {
-            let found = format!("limited to {} KiB", limit >> 10);
-            let remedy = "ulimit -l unlimited, or LimitMEMLOCK=infinity in the systemd unit";
-            limited("locked memory", found, "the tables may not fit", remedy)
-        }
-        Some(limit) => ok("locked memory", format!("{} KiB, which is enough here", limit >> 10)),
-        None => ok("locked memory", "unlimited"),
-    }
 }
 
 fn cgroups(facts: &Facts) -> Verdict {
