@@ -6,6 +6,7 @@
 
 mod cgroup;
 mod cmdline;
+mod consistent;
 mod cpu_time;
 mod environment;
 mod stat;

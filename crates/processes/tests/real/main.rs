@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod child;
+mod consistent;
 mod identities;
 mod images;
 mod lurking;
