@@ -20,17 +20,41 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 const volatile struct ir_config ir_config SEC(".rodata.config");
 volatile struct ir_live ir_live SEC(".data.live") = { .window = 1 };
 
+/* How deep below the root a chosen cgroup may be, so that those made below it later are chosen with it. */
+#define CGROUP_DEPTH 32
+
+_Static_assert(CGROUP_DEPTH <= 64, "each level is a lookup in every sample");
+
+/*
+ * Whether the cgroup of this thread, or one that it is in, was chosen. Inlined: as a function apart it doubles what the
+ * verifier of 6.18 looks at, from 39 to 79 thousand instructions.
+ */
+IR_INLINE bool is_in_chosen_cgroup(void)
+{
+	u64 own = bpf_get_current_cgroup_id();
+
+	if (bpf_map_lookup_elem(&ir_filter_cgroups, &own))
+		return true;
+	for (int level = 0; level < CGROUP_DEPTH; level++) {
+		u64 ancestor = bpf_get_current_ancestor_cgroup_id(level);
+
+		/* 0: there is no such level; its own is asked already */
+		if (ancestor == 0 || ancestor == own)
+			return false;
+		if (bpf_map_lookup_elem(&ir_filter_cgroups, &ancestor))
+			return true;
+	}
+	return false;
+}
+
 IR_INLINE bool passes_filter(u32 pid)
 {
 	if (ir_config.exclude_self && pid == ir_config.self_pid)
 		return false;
 	if (ir_config.filter == IR_FILTER_PIDS)
 		return bpf_map_lookup_elem(&ir_filter_pids, &pid) != 0;
-	if (ir_config.filter == IR_FILTER_CGROUPS) {
-		u64 cgroup = bpf_get_current_cgroup_id();
-
-		return bpf_map_lookup_elem(&ir_filter_cgroups, &cgroup) != 0;
-	}
+	if (ir_config.filter == IR_FILTER_CGROUPS)
+		return is_in_chosen_cgroup();
 	return true;
 }
 

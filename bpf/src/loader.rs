@@ -36,7 +36,7 @@ pub enum Filter {
     Everything,
     /// Selected processes and their descendants, see [`ProcessMaps::select_pid`].
     Pids,
-    /// Selected cgroups, see [`ProcessMaps::select_cgroup`].
+    /// Selected cgroups and those below them, see [`ProcessMaps::select_cgroup`].
     Cgroups,
 }
 

@@ -141,7 +141,7 @@ impl ProcessMaps {
         matches!(self.filter_pids.lookup(bytes_of(&pid), MapFlags::ANY), Ok(Some(_)))
     }
 
-    /// Adds a cgroup (v2 id) to those that are sampled.
+    /// Adds a cgroup (v2 id) to those that are sampled, with all below it, those made later too.
     pub fn select_cgroup(&self, id: u64) -> Result<(), KernelError> {
         put(&self.filter_cgroups, "ir_filter_cgroups", &id, &1u32)
     }

@@ -5,7 +5,7 @@
 enum ir_filter {
 	IR_FILTER_NONE = 0,	/* every process */
 	IR_FILTER_PIDS = 1,	/* processes in ir_filter_pids, and their descendants */
-	IR_FILTER_CGROUPS = 2,	/* cgroup v2 ids in ir_filter_cgroups */
+	IR_FILTER_CGROUPS = 2,	/* cgroups (v2) whose ids are in ir_filter_cgroups, and all below */
 };
 
 /* Constant while loaded: the verifier drops what is switched off. */

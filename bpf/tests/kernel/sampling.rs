@@ -108,3 +108,62 @@ fn every_online_cpu_is_sampled() {
     assert_eq!((report.cpus.len(), report.failed.len(), report.unheard.len()), (count, 0, 0));
     assert!(!session.kernel.follow_hotplug().unwrap(), "no CPU came or went");
 }
+
+/// A cgroup (v2) that is removed in the end.
+struct Cgroup(std::path::PathBuf);
+
+impl Cgroup {
+    fn make(path: std::path::PathBuf) -> Self {
+        std::fs::create_dir(&path).expect("cgroup v2 is mounted and writable");
+        Self(path)
+    }
+
+    fn at_root(name: &str) -> Self {
+        let mounts = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(std::path::Path::new);
+        let mount = mounts.iter().find(|mount| mount.join("cgroup.procs").exists());
+        let name = format!("{name}-{}", std::process::id());
+        Self::make(mount.expect("cgroup v2 is mounted").join(name))
+    }
+
+    fn below(&self, name: &str) -> Self {
+        Self::make(self.0.join(name))
+    }
+
+    fn id(&self) -> u64 {
+        std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(&self.0).unwrap())
+    }
+
+    fn take(&self, pid: u32) {
+        std::fs::write(self.0.join("cgroup.procs"), pid.to_string()).unwrap();
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir(&self.0) {
+            eprintln!("{} stays: {error}", self.0.display());
+        }
+    }
+}
+
+#[test]
+fn cgroups_that_are_made_later_below_a_chosen_one_are_chosen() {
+    let filter = Filter::Cgroups;
+    let mut session = Session::load(&KernelConfig { filter, ..config() });
+    let chosen = Cgroup::at_root("infrared-chosen");
+    let stranger = Cgroup::at_root("infrared-stranger");
+    session.kernel.processes.select_cgroup(chosen.id()).unwrap();
+    let below = chosen.below("a");
+    let further = below.below("b");
+    for (cgroup, is_chosen) in
+        [(&chosen, true), (&below, true), (&further, true), (&stranger, false)]
+    {
+        let mut subject = crate::subject::Subject::start();
+        cgroup.take(subject.pid());
+        session.take();
+        subject.tell("burn 100");
+        let is_seen = session.take().pids().contains(&subject.pid());
+        assert_eq!(is_seen, is_chosen, "{}", cgroup.0.display());
+        subject.end();
+    }
+}

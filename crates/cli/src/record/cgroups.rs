@@ -1,4 +1,4 @@
-//! Cgroups by path: their ids and those of all below them.
+//! Cgroups by path: their ids. Those below them, now or later, are found by the kernel side.
 
 use std::{
     fs,
@@ -6,31 +6,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 /// Where systemd and others mount cgroup v2.
 const MOUNTS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
-/// What the kernel-side filter has room for is less; this bounds the walk.
-const MOST: usize = 100_000;
-
-/// The ids of the cgroups at `paths` (absolute, or below the mount as `/proc/PID/cgroup` shows them) and below.
+/// The ids of the cgroups at `paths` (absolute, or below the mount as `/proc/PID/cgroup` shows them).
 pub(super) fn ids(paths: &[PathBuf]) -> Result<Vec<u64>> {
-    let mut ids = Vec::new();
-    for path in paths {
-        let mut waiting = vec![find(path)?];
-        while let Some(directory) = waiting.pop() {
-            if ids.len() == MOST {
-                bail!("there are more than {MOST} cgroups below {}", path.display());
-            }
-            // The id of a cgroup is the inode of its directory (kernfs, Linux 5.5).
-            let Ok(metadata) = fs::metadata(&directory) else { continue };
-            ids.push(metadata.ino());
-            let entries = fs::read_dir(&directory).into_iter().flatten().flatten();
-            let directories = entries.filter(|e| e.file_type().is_ok_and(|kind| kind.is_dir()));
-            waiting.extend(directories.map(|entry| entry.path()));
-        }
-    }
-    Ok(ids)
+    let id = |path: &PathBuf| {
+        let directory = find(path)?;
+        // The id of a cgroup is the inode of its directory (kernfs, Linux 5.5).
+        let metadata = fs::metadata(&directory)
+            .with_context(|| format!("cannot look at {}", directory.display()))?;
+        Ok(metadata.ino())
+    };
+    paths.iter().map(id).collect()
 }
 
 fn find(path: &Path) -> Result<PathBuf> {
