@@ -25,8 +25,6 @@ pub type Probe = Result<(), String>;
 pub struct Features {
     /// The kernel's own types, `/sys/kernel/btf/vmlinux`.
     pub btf: Probe,
-    /// A hardware event for CPU cycles: there is a PMU.
-    pub cycles: Probe,
     /// The kernel's timer as an event.
     pub cpu_clock: Probe,
     /// A program on an ordinary tracepoint.
@@ -46,11 +44,7 @@ pub struct Features {
 pub fn probe() -> Features {
     Features {
         btf: said(fs::metadata("/sys/kernel/btf/vmlinux").map(drop)),
-        cycles: said(open_event(bindings::PERF_TYPE_HARDWARE, bindings::PERF_COUNT_HW_CPU_CYCLES)),
-        cpu_clock: said(open_event(
-            bindings::PERF_TYPE_SOFTWARE,
-            bindings::PERF_COUNT_SW_CPU_CLOCK,
-        )),
+        cpu_clock: said(open_timer()),
         tracepoint: said(attach_tracepoint()),
         typed_tracepoint: said(attach_typed_tracepoint()),
         uprobe: said(open_uprobe()),
@@ -84,13 +78,9 @@ fn open_attr(attr: &mut bindings::perf_event_attr) -> io::Result<OwnedFd> {
     if returned < 0 { Err(io::Error::last_os_error()) } else { descriptor(returned) }
 }
 
-/// An event of the machine's first online CPU, as the sampler opens it.
-fn open_event(kind: u32, config: u32) -> io::Result<()> {
-    let mut attr = bindings::perf_event_attr::default();
-    attr.type_ = kind;
-    attr.config = config.into();
-    attr.__bindgen_anon_1.sample_freq = 99;
-    attr.set_freq(1);
+/// The event of the machine's first online CPU, as the sampler opens it.
+fn open_timer() -> io::Result<()> {
+    let mut attr = crate::sampling::attributes(99);
     attr.set_disabled(1);
     let cpus = crate::cpus::online_cpus().map_err(io::Error::other)?;
     crate::perf::open_on_cpu(&mut attr, cpus.first().copied().unwrap_or(0)).map(drop)

@@ -35,7 +35,7 @@ pub use loader::{Filter, Kernel, KernelConfig};
 pub use pointers::pages_pointed_at;
 pub use processes::{MappingBlock, ProcessMaps};
 pub use records::{CopiedMemory, DeferredSample, Exec, KernelStack, Record, UserStack};
-pub use sampling::{Clock, SamplerReport};
+pub use sampling::{SAMPLING_EVENT, SamplerReport};
 pub use sideband::{LOCKED_BYTES_PER_CPU, Sideband, SidebandEvent, SidebandRecord};
 pub use stats::{RunTime, Stats};
 pub use tables::{MAX_RULES_OF_IMAGE, PageKey, PageTable, TableError, TableUsage, UnwindTables};

@@ -1,9 +1,12 @@
 //! The sampling timer: one perf event a CPU, with the sampler attached.
+//!
+//! A timer and no hardware counter: its period is fixed, so that each sample stands for as much time
+//! (docs/adr/0016-samples-weigh-time.md).
 
 use std::{
     collections::BTreeMap,
     io,
-    os::fd::{AsRawFd, IntoRawFd, OwnedFd},
+    os::fd::{AsRawFd, IntoRawFd},
 };
 
 use libbpf_rs::{Link, ProgramMut};
@@ -11,28 +14,12 @@ use perf_event_open_sys::bindings;
 
 use crate::{error::KernelError, perf::open_on_cpu};
 
-/// What drives the samples.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clock {
-    /// Hardware CPU cycles, in frequency mode.
-    Cycles,
-    /// The kernel's timer: machines without a PMU.
-    CpuClock,
-}
+/// The event that drives the samples, by perf's name.
+pub const SAMPLING_EVENT: &str = "cpu-clock";
 
-impl Clock {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Cycles => "cpu-cycles",
-            Self::CpuClock => "cpu-clock",
-        }
-    }
-}
-
-/// Which CPUs are sampled, by what, and which failed.
+/// Which CPUs are sampled, and which failed.
 #[derive(Clone, Debug)]
 pub struct SamplerReport {
-    pub clock: Clock,
     pub cpus: Vec<u32>,
     /// CPU and the error of its event.
     pub failed: Vec<(u32, String)>,
@@ -43,7 +30,6 @@ pub struct SamplerReport {
 /// The events of all online CPUs.
 #[derive(Debug)]
 pub(crate) struct Sampler {
-    clock: Clock,
     frequency_hz: u64,
     /// The link closes the event's descriptor.
     events: BTreeMap<u32, Link>,
@@ -57,14 +43,7 @@ impl Sampler {
         frequency_hz: u64,
         cpus: &[u32],
     ) -> Result<Self, KernelError> {
-        let clock =
-            if cpus.first().is_some_and(|cpu| open(Clock::Cycles, frequency_hz, *cpu).is_ok()) {
-                Clock::Cycles
-            } else {
-                Clock::CpuClock
-            };
-        let mut sampler =
-            Self { clock, frequency_hz, events: BTreeMap::new(), failed: BTreeMap::new() };
+        let mut sampler = Self { frequency_hz, events: BTreeMap::new(), failed: BTreeMap::new() };
         sampler.follow(program, cpus);
         if sampler.events.is_empty() {
             let source = sampler
@@ -87,7 +66,7 @@ impl Sampler {
             if self.events.contains_key(cpu) {
                 continue;
             }
-            let attached = open(self.clock, self.frequency_hz, *cpu).and_then(|fd| {
+            let attached = open_on_cpu(&mut attributes(self.frequency_hz), *cpu).and_then(|fd| {
                 let link = program.attach_perf_event(fd.as_raw_fd()).map_err(io::Error::other)?;
                 // From here on the descriptor is the link's to close.
                 let _raw_fd = fd.into_raw_fd();
@@ -112,7 +91,6 @@ impl Sampler {
 
     pub(crate) fn report(&self) -> SamplerReport {
         SamplerReport {
-            clock: self.clock,
             cpus: self.events.keys().copied().collect(),
             failed: self.failed.iter().map(|(cpu, error)| (*cpu, error.to_string())).collect(),
             unheard: Vec::new(),
@@ -120,16 +98,31 @@ impl Sampler {
     }
 }
 
-fn open(clock: Clock, frequency_hz: u64, cpu: u32) -> io::Result<OwnedFd> {
-    let (kind, config) = match clock {
-        Clock::Cycles => (bindings::PERF_TYPE_HARDWARE, bindings::PERF_COUNT_HW_CPU_CYCLES),
-        Clock::CpuClock => (bindings::PERF_TYPE_SOFTWARE, bindings::PERF_COUNT_SW_CPU_CLOCK),
-    };
+/// The timer's event. The kernel makes a fixed period of the frequency once, when it opens the event: `perf_swevent_init_hrtimer`
+/// in `kernel/events/core.c`.
+pub(crate) fn attributes(frequency_hz: u64) -> bindings::perf_event_attr {
     let mut attr = bindings::perf_event_attr::default();
-    attr.type_ = kind;
-    attr.config = config.into();
+    attr.type_ = bindings::PERF_TYPE_SOFTWARE;
+    attr.config = bindings::PERF_COUNT_SW_CPU_CLOCK.into();
     attr.__bindgen_anon_1.sample_freq = frequency_hz;
     attr.set_freq(1);
     attr.set_exclude_idle(1);
-    open_on_cpu(&mut attr, cpu)
+    attr
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A counter in frequency mode would change its period, and a sample its meaning.
+    #[test]
+    fn samples_are_driven_by_time_on_every_machine() {
+        let attr = attributes(99);
+        let driver = (attr.type_, attr.config);
+        assert_eq!(
+            driver,
+            (bindings::PERF_TYPE_SOFTWARE, bindings::PERF_COUNT_SW_CPU_CLOCK.into())
+        );
+        assert_eq!(attr.exclude_idle(), 1);
+    }
 }

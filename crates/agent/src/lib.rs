@@ -26,7 +26,7 @@ pub use export::{
 };
 pub use health::{Health, ThreadHealth, ThreadState};
 pub use images::ImageCounts;
-pub use infrared_bpf::{Clock, KernelError, SamplerReport};
+pub use infrared_bpf::{KernelError, SAMPLING_EVENT, SamplerReport};
 pub use losses::{Loss, Losses};
 pub use self_metrics::{AgentStats, SharedStats};
 pub use start::{Agent, AgentError};

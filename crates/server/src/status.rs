@@ -5,7 +5,7 @@
 pub struct AgentStatus {
     /// Samples per second and CPU.
     pub hz: u32,
-    /// What drives the samples: `cycles`, `cpu-clock` ...
+    /// What drives the samples: `cpu-clock` of our own agent.
     pub event: String,
     /// What the profiler cannot see here, in whole sentences.
     pub warnings: Vec<String>,

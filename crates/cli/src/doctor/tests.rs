@@ -1,6 +1,6 @@
 //! Verdicts over made-up machines.
 
-use infrared_bpf::{Clock, SamplerReport, features::Features};
+use infrared_bpf::{SamplerReport, features::Features};
 use infrared_processes::{Capabilities, PidView, host::Host};
 
 use super::{
@@ -11,12 +11,7 @@ use super::{
 };
 
 fn good() -> Facts {
-    let report = SamplerReport {
-        clock: Clock::Cycles,
-        cpus: vec![0, 1],
-        failed: Vec::new(),
-        unheard: Vec::new(),
-    };
+    let report = SamplerReport { cpus: vec![0, 1], failed: Vec::new(), unheard: Vec::new() };
     Facts {
         host: Host {
             name: "box".into(),
@@ -28,7 +23,6 @@ fn good() -> Facts {
         cpus: 2,
         features: Some(Features {
             btf: Ok(()),
-            cycles: Ok(()),
             cpu_clock: Ok(()),
             tracepoint: Ok(()),
             typed_tracepoint: Ok(()),
@@ -82,15 +76,7 @@ fn each_lack_is_judged() {
         (with(|facts| facts.btf = false), "BTF", State::Impossible),
         (with(|facts| facts.pids = PidView::Namespace), "processes", State::Impossible),
         (with(|facts| facts.pids = PidView::Foreign), "processes", State::Impossible),
-        (with(|facts| features(facts).cycles = refused()), "sampling timer", State::Limited),
-        (
-            with(|facts| {
-                features(facts).cycles = refused();
-                features(facts).cpu_clock = refused();
-            }),
-            "sampling timer",
-            State::Impossible,
-        ),
+        (with(|facts| features(facts).cpu_clock = refused()), "sampling timer", State::Impossible),
         (
             with(|f| features(f).typed_tracepoint = refused()),
             "typed tracepoints",

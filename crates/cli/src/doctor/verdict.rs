@@ -2,7 +2,7 @@
 
 mod limits;
 
-use infrared_bpf::{Clock, features::Probe};
+use infrared_bpf::{SAMPLING_EVENT, features::Probe};
 use infrared_processes::{Capability, Need};
 use serde::Serialize;
 
@@ -143,15 +143,14 @@ fn capabilities(facts: &Facts) -> Vec<Verdict> {
 
 fn probed(facts: &Facts) -> Vec<Verdict> {
     let Some(features) = &facts.features else { return Vec::new() };
-    let timer = match (&features.cycles, &features.cpu_clock) {
-        (Ok(()), _) => ok("sampling timer", "CPU cycles (there is a PMU)"),
-        (Err(_), Ok(())) => limited(
+    let timer = match &features.cpu_clock {
+        Ok(()) => ok(
             "sampling timer",
-            "cpu-clock (no PMU)",
-            "code that runs with interrupts off is seen where it turns them on",
-            "virtual machines have a PMU if their host passes it through",
+            format!(
+                "{SAMPLING_EVENT}; code that runs with interrupts off is seen where it turns them on"
+            ),
         ),
-        (Err(_), Err(error)) => impossible(
+        Err(error) => impossible(
             "sampling timer",
             format!("perf_event_open failed: {error}"),
             "CAP_PERFMON; containers: a seccomp profile that allows perf_event_open",
@@ -159,11 +158,7 @@ fn probed(facts: &Facts) -> Vec<Verdict> {
     };
     let sampler = match &features.sampler {
         Ok(report) => {
-            let clock = match report.clock {
-                Clock::Cycles => "cycles",
-                Clock::CpuClock => "cpu-clock",
-            };
-            let found = format!("loaded, and samples {} CPUs by {clock}", report.cpus.len());
+            let found = format!("loaded, and samples {} CPUs", report.cpus.len());
             match (report.failed.len(), report.unheard.len()) {
                 (0, 0) => ok("sampler", found),
                 (0, deaf) => {

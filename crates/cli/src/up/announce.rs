@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use infrared_agent::AgentStats;
+use infrared_agent::{AgentStats, SAMPLING_EVENT};
 use infrared_processes::ProcFs;
 use infrared_server::LocalAddrs;
 
@@ -32,10 +32,13 @@ fn text(
         text.extend([format!("  {name:<10} {value}\n")]);
     };
     if let Some(sampler) = &stats.sampler {
-        let (cpus, clock) = (sampler.cpus.len(), sampler.clock.name());
+        let cpus = sampler.cpus.len();
         line(
             "sees",
-            format!("{cpus} CPUs at {} Hz by {clock}, {processes} processes", settings.frequency),
+            format!(
+                "{cpus} CPUs at {} Hz by {SAMPLING_EVENT}, {processes} processes",
+                settings.frequency
+            ),
         );
     }
     line("keeps", format!("{} in {}", in_days(settings.retention), settings.data.display()));

@@ -1,6 +1,8 @@
 //! What the agent tells the server about itself.
 
-use infrared_agent::{Agent, AgentStats, Health, SharedStats, ThreadHealth, ThreadState};
+use infrared_agent::{
+    Agent, AgentStats, Health, SAMPLING_EVENT, SharedStats, ThreadHealth, ThreadState,
+};
 use infrared_server::{AgentLoss, AgentStatus, AgentThread, MetricsSource, StatusSource};
 
 /// Reads the agent's counters when the server is asked for them.
@@ -56,7 +58,7 @@ impl StatusSource for AgentSource {
         });
         AgentStatus {
             hz: self.frequency_hz,
-            event: stats.sampler.map_or("unknown", |sampler| sampler.clock.name()).into(),
+            event: SAMPLING_EVENT.into(),
             warnings: self.warnings(),
             losses: losses.collect(),
             threads: self.health.threads().iter().map(thread).collect(),
