@@ -244,23 +244,22 @@ impl Shared {
         is_refused
     }
 
-    /// `None` if it is gone, or in the midst of an exec: before and after, it must be one address space.
+    /// `None` if it is gone, or in the midst of an exec: all must be of one address space.
     fn read_process(&self, dir: &ProcessDir, ask: &Ask) -> Option<FoundProcess> {
-        let before = dir.stat().ok()?;
-        let (mut mappings, mut moved) = (None, Vec::new());
-        if ask.wants_mappings() {
-            let mut found = dir.executable_mappings(MapLimits::default()).ok()?;
-            // Text that was moved to memory goes by the file that it is of.
-            moved = dir.moved_text(&found).unwrap_or_default();
-            found.put_back(&moved);
-            mappings = Some(found.mappings);
-        }
-        let identity = if ask.identity { self.identifier.identify(dir) } else { None };
-        let after = dir.stat().ok()?;
-        let is_one = before.start_stack == after.start_stack
-            && before.start_ticks == after.start_ticks
-            && (after.start_stack != 0 || after.is_kernel_thread());
-        is_one.then_some(FoundProcess { start_stack: after.start_stack, mappings, moved, identity })
+        let read = |dir: &ProcessDir| {
+            let (mut mappings, mut moved) = (None, Vec::new());
+            if ask.wants_mappings() {
+                let mut found = dir.executable_mappings(MapLimits::default())?;
+                // Text that was moved to memory goes by the file that it is of.
+                moved = dir.moved_text(&found).unwrap_or_default();
+                found.put_back(&moved);
+                mappings = Some(found.mappings);
+            }
+            let identity = if ask.identity { self.identifier.identify(dir) } else { None };
+            let start_stack = dir.stat()?.start_stack;
+            Ok(FoundProcess { start_stack, mappings, moved, identity })
+        };
+        dir.consistent(read).ok().flatten()
     }
 }
 
