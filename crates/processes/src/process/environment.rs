@@ -90,7 +90,14 @@ impl Environment {
 impl ProcessDir {
     /// The variables in `wanted`. Needs the right to trace the process; empty for kernel threads.
     pub fn environment(&self, wanted: &WantedVariables) -> Result<Environment, Error> {
-        let content = std::io::Read::take(self.open("environ")?, MOST_BYTES);
+        let file = match self.open("environ") {
+            // What has no memory has an empty one before Linux 6.15, and then ESRCH, as what has ended.
+            Err(error) if error.is_gone() && self.stat()?.is_kernel_thread() => {
+                return Ok(Environment::default());
+            }
+            opened => opened?,
+        };
+        let content = std::io::Read::take(file, MOST_BYTES);
         let mut entries = Records::new(content, 0, LONGEST_ENTRY);
         let mut environment = Environment::default();
         while let Some(entry) = entries.next().map_err(|error| self.failed("environ", error))? {

@@ -28,6 +28,7 @@ fn everything_that_runs_has_a_service() {
             Err(error) => assert!(error.is_gone(), "{error}"),
         }
     }
+    assert!(kernel_threads > 0, "kernel threads are named, too");
     assert!(named > kernel_threads);
 }
 
