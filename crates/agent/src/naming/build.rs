@@ -65,15 +65,20 @@ impl Part<'_> {
         let mut known_series = HashMap::new();
         for (key, times) in samples {
             let Some(process) = self.window.processes.get(key.process as usize) else { continue };
-            let stack = self.stack_of(key, process, frames, times);
             let series = *known_series.entry((key.process, &key.thread)).or_insert_with(|| {
                 self.builder.series(series_of(process, &key.thread, self.config))
             });
             // What is a little out of its window counts at its edge.
             let (first, last) = (self.span.start_ns, self.span.end_ns.saturating_sub(1));
             let inside = |time: &u64| clocks.unix_ns((*time).min(last).max(first));
-            let times: Vec<u64> = times.iter().map(inside).collect();
-            self.builder.add_times(series, stack, times.len() as u64, &times);
+            let window = self.window;
+            let stays = |a: &u64, b: &u64| frames.is_same_code(window, key, (*a, *b));
+            let turns: Vec<&[u64]> = times.chunk_by(stays).collect();
+            for turn in turns {
+                let stack = self.stack_of(key, process, frames, turn);
+                let times: Vec<u64> = turn.iter().map(inside).collect();
+                self.builder.add_times(series, stack, times.len() as u64, &times);
+            }
         }
     }
 
@@ -152,4 +157,64 @@ pub(super) fn events_profile(
         builder.add(series, stack, *value);
     }
     builder.finish(window.span.end_ns - window.span.start_ns)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use infrared_bpf::KernelStack;
+    use infrared_profile::folded::Unit;
+
+    use super::*;
+    use crate::{
+        watch::{Origin, Space, SpaceId},
+        window::{KernelSymbol, Seen, Window},
+    };
+
+    /// Below the kernel's own text and above all programs of this machine.
+    const PROGRAM: u64 = 0xffff_ffff_0000_0000;
+
+    #[test]
+    fn one_address_that_two_programs_take_turns_at_has_the_name_of_each_in_one_window() {
+        let mut window = Window::open(1_000);
+        let symbol = |time_ns, name: &str, is_gone| KernelSymbol {
+            time_ns,
+            address: PROGRAM,
+            length: 0x100,
+            name: name.to_owned(),
+            is_gone,
+        };
+        for (from_ns, name) in [(1_000, "alpha"), (2_000, "beta"), (3_000, "alpha")] {
+            window.add_kernel_symbol(symbol(from_ns, name, false));
+            window.add_kernel_symbol(symbol(from_ns + 900, name, true));
+        }
+        let space = Space::begin(SpaceId(1), Origin::Exec, 0);
+        let process = window.process(5, &space, Seen::default());
+        let addresses = vec![PROGRAM + 0x10];
+        window.add_kernel_stack(Arc::new(KernelStack { hash: 7, addresses }));
+        let key = SampleKey { process, thread: [0; 16], user_stack: 0, kernel_stack: 7 };
+        for time_ns in [1_100, 1_200, 2_100, 3_100, 3_200, 3_300] {
+            window.add(key.clone(), time_ns);
+        }
+        let config = NamingConfig {
+            period_ns: Duration::from_millis(10).as_nanos() as u64,
+            host_name: String::new(),
+            symbol_budget_bytes: 1 << 20,
+        };
+        let (profiles, _) = cpu_profiles(
+            &window.close(4_000),
+            &config,
+            &Clocks::read(),
+            &mut FrameNamer::new(1 << 20),
+        );
+        let mut folded = Vec::new();
+        infrared_profile::folded::write(&profiles[0], Unit::Samples, &mut folded).unwrap();
+        let folded = String::from_utf8(folded).unwrap();
+        let counts = |name: &str| -> u64 {
+            let of_name = folded.lines().filter(|line| line.contains(name));
+            of_name.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+        };
+        assert_eq!((counts("alpha"), counts("beta")), (5, 1), "{folded}");
+    }
 }

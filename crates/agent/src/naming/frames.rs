@@ -13,7 +13,7 @@ use super::{jit::JitNames, kernel::KernelNames};
 use crate::{
     images::{Image, ImageBytes, ImageSource},
     watch::ImageRef,
-    window::{ClosedWindow, ProcessRef},
+    window::{ClosedWindow, ProcessRef, SampleKey},
 };
 
 /// Names frames; keeps what it has learnt between windows.
@@ -109,6 +109,21 @@ impl FrameNamer {
     /// Takes in what a process's perf map has got since it was read last.
     pub(crate) fn read_perf_map(&mut self, process: JitProcess) {
         self.jit.read(process);
+    }
+
+    /// Whether the addresses of a sample's stacks are of the same code at both times (`CLOCK_MONOTONIC`).
+    pub(super) fn is_same_code(
+        &mut self,
+        window: &ClosedWindow,
+        key: &SampleKey,
+        (a_ns, b_ns): (u64, u64),
+    ) -> bool {
+        let kernel = window.kernel_stack(key.kernel_stack);
+        let addresses = kernel.map_or(&[][..], |stack| &stack.addresses);
+        addresses.iter().enumerate().all(|(depth, address)| {
+            let address = looked_up(depth, *address);
+            self.kernel.program_at(address, a_ns) == self.kernel.program_at(address, b_ns)
+        })
     }
 
     /// The locations of a user stack, leaf first.

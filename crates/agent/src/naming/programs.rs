@@ -1,7 +1,7 @@
 //! BPF programs and other code that comes and goes in the kernel, by time: at one address stands this one now and that one
 //! later, and a sample is named after what stood there when it was taken. Pure.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use crate::window::KernelSymbol;
 
@@ -26,6 +26,8 @@ struct Known {
 pub(super) struct Programs {
     known: Vec<Known>,
     next: u32,
+    /// Where all of them were: most of the kernel is elsewhere.
+    reach: Range<u64>,
 }
 
 impl Programs {
@@ -81,11 +83,18 @@ impl Programs {
             self.known.drain(..MAX_KNOWN / 4);
         }
         self.next += 1;
+        self.reach = match self.reach.is_empty() {
+            true => start..end,
+            false => self.reach.start.min(start)..self.reach.end.max(end),
+        };
         self.known.push(Known { id: self.next, start, end, name: name.into(), from_ns, until_ns });
     }
 
     /// A number of its own and the name of the program that stood at an address at a time.
     pub(super) fn find(&self, address: u64, time_ns: u64) -> Option<(u32, &Arc<str>)> {
+        if !self.reach.contains(&address) {
+            return None;
+        }
         let is_there = |known: &&Known| {
             (known.start..known.end).contains(&address)
                 && (known.from_ns..known.until_ns).contains(&time_ns)
