@@ -2,11 +2,12 @@
 //! size in hexadecimal (`tools/perf/Documentation/jit-interface.txt` in the kernel's source). The file
 //! belongs to the profiled process, so its content is taken as hostile.
 
-use std::collections::BTreeMap;
-use std::fs::File;
+use std::collections::{BTreeMap, VecDeque};
+use std::fs::{File, Metadata};
 use std::io::{self, BufReader, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::debug_file::open_below;
 use crate::input::Sequential;
@@ -14,6 +15,12 @@ use crate::text_lines;
 
 /// Longer lines are cut; Scala and JavaScript names reach a few KiB.
 const MAX_LINE: usize = 4096;
+
+/// Lines that were replaced are remembered so long, in nanoseconds: longer than a sample waits to be named.
+const REMEMBERED_NS: i64 = 60_000_000_000;
+const MAX_REPLACED: usize = 1024;
+/// A file's time is as coarse as the kernel's tick, at most 10 ms.
+const TICK_NS: i64 = 10_000_000;
 
 /// Bounds for one process's map.
 #[derive(Debug, Clone, Copy)]
@@ -39,13 +46,30 @@ struct Entry {
     name_len: u32,
 }
 
+/// Code that was at `start..end`, and made room for other code at a time after `from` and before `until`
+/// (Unix time, nanoseconds): when the map was read last before, and when it was last written to.
+#[derive(Debug)]
+struct Replaced {
+    start: u64,
+    end: u64,
+    name: Box<str>,
+    from: i64,
+    until: i64,
+}
+
 /// The ranges of one process's map. Where ranges overlap the later line is right: the memory was used
-/// again.
+/// again. Lines have no time; when the map was read tells about when that was.
 #[derive(Debug)]
 pub struct PerfMap {
     limits: PerfMapLimits,
     ranges: BTreeMap<u64, Entry>,
     names: String,
+    /// In the order in which they were replaced.
+    replaced: VecDeque<Replaced>,
+    /// Between which times the lines that are being read were written; none at the first reading.
+    written: Option<(i64, i64)>,
+    /// When the map was read to its end last.
+    read: Option<i64>,
     /// Bytes of the file that have been taken in.
     consumed: u64,
     /// (device, inode) of the file they were in.
@@ -60,6 +84,9 @@ impl PerfMap {
             limits,
             ranges: BTreeMap::new(),
             names: String::new(),
+            replaced: VecDeque::new(),
+            written: None,
+            read: None,
             consumed: 0,
             file: None,
             dropped: 0,
@@ -77,22 +104,25 @@ impl PerfMap {
     /// `since` (Unix time, nanoseconds) is another process's. Returns whether there was anything new.
     pub fn refresh(&mut self, root: &Path, namespace_pid: u32, since: i64) -> io::Result<bool> {
         let file = open_below(root, &Self::path(namespace_pid))?;
-        let meta = file.metadata()?;
-        if meta.mtime().saturating_mul(1_000_000_000).saturating_add(meta.mtime_nsec()) < since {
+        if changed(&file.metadata()?) < since {
             return Err(io::Error::new(io::ErrorKind::NotFound, "the map is an earlier process's"));
         }
-        self.refresh_from(&file)
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.refresh_from(&file, i64::try_from(now.as_nanos()).unwrap_or(i64::MAX))
     }
 
-    fn refresh_from(&mut self, file: &File) -> io::Result<bool> {
+    fn refresh_from(&mut self, file: &File, now: i64) -> io::Result<bool> {
         let meta = file.metadata()?;
         let identity = Some((meta.dev(), meta.ino()));
         if self.file != identity || meta.len() < self.consumed {
             *self = Self { file: identity, ..Self::new(self.limits) };
         }
+        self.replaced.retain(|replaced| replaced.until > now.saturating_sub(REMEMBERED_NS));
         if meta.len() == self.consumed {
+            self.read = Some(now);
             return Ok(false);
         }
+        self.written = self.read.map(|read| (read, changed(&meta).saturating_add(TICK_NS)));
         let before = self.consumed;
         let window = Sequential::new(file, before);
         let reader = BufReader::with_capacity(64 << 10, window.take(self.limits.read_bytes));
@@ -100,6 +130,9 @@ impl PerfMap {
         // A line longer than a whole refresh is passed over, or it would be read again for ever.
         let stuck = complete == 0 && meta.len() - before >= self.limits.read_bytes;
         self.consumed += if stuck { self.limits.read_bytes } else { complete };
+        if self.consumed >= meta.len() {
+            self.read = Some(now);
+        }
         Ok(self.consumed > before)
     }
 
@@ -119,6 +152,7 @@ impl PerfMap {
             self.malformed += 1;
             return;
         };
+        self.remember(start, end, name);
         self.clear(start, end);
         let full = self.ranges.len() >= self.limits.entries
             || self.names.len() + name.len() > self.limits.name_bytes;
@@ -129,6 +163,22 @@ impl PerfMap {
         let entry = Entry { end, name: self.names.len() as u32, name_len: name.len() as u32 };
         self.names.push_str(name);
         self.ranges.insert(start, entry);
+    }
+
+    /// Keeps what `start..end` was until now, for samples of then.
+    fn remember(&mut self, start: u64, end: u64, name: &str) {
+        let Some((from, until)) = self.written else { return };
+        let before = self.ranges.range(..start).next_back();
+        for (&at, entry) in before.into_iter().chain(self.ranges.range(start..end)) {
+            let (start, end) = (start.max(at), end.min(entry.end));
+            let was = name_of(&self.names, entry).unwrap_or_default();
+            if start < end && was != name {
+                if self.replaced.len() >= MAX_REPLACED {
+                    self.replaced.pop_front();
+                }
+                self.replaced.push_back(Replaced { start, end, name: was.into(), from, until });
+            }
+        }
     }
 
     /// Cuts `start..end` out of the ranges that are there.
@@ -169,12 +219,29 @@ impl PerfMap {
         true
     }
 
-    /// The name at a run-time address.
+    /// The name at a run-time address, as the map is now.
     pub fn lookup(&self, address: u64) -> Option<&str> {
         let (_, entry) =
             self.ranges.range(..=address).next_back().filter(|(_, e)| address < e.end)?;
-        let from = entry.name as usize;
-        self.names.get(from..from + entry.name_len as usize)
+        name_of(&self.names, entry)
+    }
+
+    /// The name at a run-time address at a time (Unix time, nanoseconds); none if it was about then that
+    /// other code took its place, as nobody can tell which of the two it was.
+    pub fn lookup_at(&self, address: u64, time: i64) -> Option<&str> {
+        let was = self.replaced.iter().find(|replaced| {
+            (replaced.start..replaced.end).contains(&address) && time < replaced.until
+        });
+        match was {
+            Some(replaced) if time <= replaced.from => Some(&*replaced.name),
+            Some(_) => None,
+            None => self.lookup(address),
+        }
+    }
+
+    /// Whether an address has one name at all times that are remembered.
+    pub fn is_settled(&self) -> bool {
+        self.replaced.is_empty()
     }
 
     /// Ranges held.
@@ -198,8 +265,19 @@ impl PerfMap {
 
     /// Bytes held, about.
     pub fn size(&self) -> usize {
-        self.ranges.len() * 48 + self.names.capacity()
+        let replaced = self.replaced.iter().map(|it| size_of::<Replaced>() + it.name.len());
+        self.ranges.len() * 48 + self.names.capacity() + replaced.sum::<usize>()
     }
+}
+
+fn name_of<'n>(names: &'n str, entry: &Entry) -> Option<&'n str> {
+    let from = entry.name as usize;
+    names.get(from..from + entry.name_len as usize)
+}
+
+/// Unix time of a file's last change, in nanoseconds.
+fn changed(meta: &Metadata) -> i64 {
+    meta.mtime().saturating_mul(1_000_000_000).saturating_add(meta.mtime_nsec())
 }
 
 fn parse(line: &[u8]) -> Option<(u64, u64, &str)> {
@@ -296,6 +374,40 @@ mod tests {
         std::fs::write(&path, "3000 10 three\n").unwrap();
         assert!(map.refresh(root.path(), 7, 0).unwrap());
         assert_eq!((map.lookup(0x1000), map.lookup(0x3000)), (None, Some("three")));
+    }
+
+    #[test]
+    fn a_name_is_that_of_the_time_and_none_while_it_is_not_known_when_it_changed() {
+        let mut file = tempfile::tempfile().unwrap();
+        let mut map = PerfMap::new(PerfMapLimits::default());
+        let mut write = |text: &str, written: u64, read: i64| {
+            write!(file, "{text}").unwrap();
+            let written = std::time::Duration::from_secs(written);
+            file.set_modified(UNIX_EPOCH + written).unwrap();
+            map.refresh_from(&file, read * 1_000_000_000).unwrap();
+        };
+        // Of what was read first nobody knows since when.
+        write("1000 10 oldest\n1000 10 old\n2000 10 stays\n", 5, 10);
+        write("1008 10 new\n2000 10 stays\n", 15, 20);
+        write("1000 20 newest\n", 28, 30);
+        for (address, seconds, expected) in [
+            (0x1008, 1, Some("old")),
+            (0x1008, 10, Some("old")),
+            (0x1008, 12, None),
+            (0x1008, 16, Some("new")),
+            (0x1010, 12, Some("new")),
+            (0x1000, 16, Some("old")),
+            (0x1000, 25, None),
+            (0x1008, 25, None),
+            (0x1008, 29, Some("newest")),
+            (0x2000, 12, Some("stays")),
+        ] {
+            let found = map.lookup_at(address, seconds * 1_000_000_000);
+            assert_eq!(found, expected, "{address:x} at {seconds} s");
+        }
+        assert!(!map.is_settled());
+        map.refresh_from(&file, 100_000_000_000).unwrap();
+        assert!(map.is_settled(), "no sample waits so long");
     }
 
     #[test]

@@ -50,9 +50,14 @@ impl PerfMaps {
         read.map(drop)
     }
 
-    /// The name at a run-time address.
-    pub fn lookup(&mut self, process: JitProcess, address: u64) -> Option<&str> {
-        self.maps.get(&process)?.lookup(address)
+    /// The name at a run-time address at a time (Unix time, nanoseconds), see [`PerfMap::lookup_at`].
+    pub fn lookup(&mut self, process: JitProcess, address: u64, time: i64) -> Option<&str> {
+        self.maps.get(&process)?.lookup_at(address, time)
+    }
+
+    /// Whether addresses of a process have one name at all times that are remembered.
+    pub fn is_settled(&self, process: JitProcess) -> bool {
+        self.maps.peek(&process).is_none_or(PerfMap::is_settled)
     }
 
     /// Bytes held, about.
@@ -89,15 +94,15 @@ mod tests {
             let root = root.path().to_owned();
             let place = PerfMapPlace { root, namespace_pid: pid, since: 0 };
             maps.refresh((pid, 1), &place).unwrap();
-            assert_eq!(maps.lookup((pid, 1), 0x10_000), Some("f"));
-            assert_eq!(maps.lookup((pid, 1), 0x1), None);
-            assert_eq!(maps.lookup((pid, 2), 0x10_000), None);
+            assert_eq!(maps.lookup((pid, 1), 0x10_000, 0), Some("f"));
+            assert_eq!(maps.lookup((pid, 1), 0x1, 0), None);
+            assert_eq!(maps.lookup((pid, 2), 0x10_000, 0), None);
             assert!(maps.size() <= 20_000 && maps.size() > 0);
         }
         let nowhere = PerfMapPlace { root: "/nowhere".into(), namespace_pid: 99, since: 0 };
         assert!(maps.refresh((99, 1), &nowhere).is_err());
         // A process that is gone keeps the names that it had.
         assert!(maps.refresh((49, 1), &nowhere).is_err());
-        assert_eq!(maps.lookup((49, 1), 0x10_000), Some("f"));
+        assert_eq!(maps.lookup((49, 1), 0x10_000, 0), Some("f"));
     }
 }

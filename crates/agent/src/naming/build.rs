@@ -72,7 +72,7 @@ impl Part<'_> {
             let (first, last) = (self.span.start_ns, self.span.end_ns.saturating_sub(1));
             let inside = |time: &u64| clocks.unix_ns((*time).min(last).max(first));
             let window = self.window;
-            let stays = |a: &u64, b: &u64| frames.is_same_code(window, key, (*a, *b));
+            let stays = |a: &u64, b: &u64| frames.is_same_code(window, (key, process), (*a, *b));
             let turns: Vec<&[u64]> = times.chunk_by(stays).collect();
             for turn in turns {
                 let stack = self.stack_of(key, process, frames, turn);
@@ -90,13 +90,14 @@ impl Part<'_> {
         times: &[u64],
     ) -> StackId {
         let samples = times.len() as u64;
+        let first_ns = times.first().copied().unwrap_or(0);
         let (window, builder) = (self.window, &mut self.builder);
         let mut locations: Vec<LocationId> = Vec::new();
         if key.kernel_stack != 0 {
             match window.kernel_stack(key.kernel_stack) {
                 Some(stack) => {
                     let addresses = &stack.addresses;
-                    let (names, first_ns) = (&mut self.names, times.first().copied().unwrap_or(0));
+                    let names = &mut self.names;
                     locations.extend(frames.kernel_locations(builder, names, addresses, first_ns));
                 }
                 None => locations.push(builder.truncated("kernel stack lost")),
@@ -106,7 +107,9 @@ impl Part<'_> {
             let end = match window.user_stack(key.user_stack) {
                 Some(stack) => {
                     let names = &mut self.names;
-                    locations.extend(frames.user_locations(builder, window, names, stack, process));
+                    let whose = (stack, process);
+                    locations
+                        .extend(frames.user_locations(builder, window, names, whose, first_ns));
                     stop_reason_text(stack.stop_reason)
                 }
                 None => "stack lost",

@@ -115,6 +115,32 @@ impl FrameNamer {
     pub(super) fn is_same_code(
         &mut self,
         window: &ClosedWindow,
+        (key, process): (&SampleKey, &ProcessRef),
+        (a_ns, b_ns): (u64, u64),
+    ) -> bool {
+        self.is_same_kernel_code(window, key, (a_ns, b_ns))
+            && self.is_same_jit_code(window, (key, process), (a_ns, b_ns))
+    }
+
+    fn is_same_jit_code(
+        &mut self,
+        window: &ClosedWindow,
+        (key, process): (&SampleKey, &ProcessRef),
+        (a_ns, b_ns): (u64, u64),
+    ) -> bool {
+        let jit_id = process.seen.jit_id;
+        if self.jit.is_settled(jit_id) {
+            return true;
+        }
+        let Some(stack) = window.user_stack(key.user_stack) else { return true };
+        stack.frames.iter().map(lookup_address).all(|address| {
+            self.jit.name(jit_id, address, a_ns) == self.jit.name(jit_id, address, b_ns)
+        })
+    }
+
+    fn is_same_kernel_code(
+        &mut self,
+        window: &ClosedWindow,
         key: &SampleKey,
         (a_ns, b_ns): (u64, u64),
     ) -> bool {
@@ -126,19 +152,19 @@ impl FrameNamer {
         })
     }
 
-    /// The locations of a user stack, leaf first.
+    /// The locations of a user stack, leaf first, as things were at a time (`CLOCK_MONOTONIC`).
     pub(super) fn user_locations(
         &mut self,
         builder: &mut Builder,
         window: &ClosedWindow,
         names: &mut WindowNames,
-        stack: &UserStack,
-        process: &ProcessRef,
+        (stack, process): (&UserStack, &ProcessRef),
+        time_ns: u64,
     ) -> Vec<LocationId> {
         let locate = |frame| {
             names
                 .user_location(builder, window, frame, process)
-                .unwrap_or_else(|| self.anonymous_location(builder, frame, process))
+                .unwrap_or_else(|| self.anonymous_location(builder, frame, process, time_ns))
         };
         stack.frames.iter().map(locate).collect()
     }
@@ -148,9 +174,10 @@ impl FrameNamer {
         builder: &mut Builder,
         frame: &ir_frame,
         process: &ProcessRef,
+        time_ns: u64,
     ) -> LocationId {
         let address = lookup_address(frame);
-        let name = self.jit.name(process.seen.jit_id, address);
+        let name = self.jit.name(process.seen.jit_id, address, time_ns);
         let mapped = process.mappings.find(address);
         let display =
             mapped.map_or_else(|| "[unmapped]".to_owned(), |code| code.mapping.display_name());

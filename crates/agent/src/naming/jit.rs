@@ -19,29 +19,44 @@ const CLOCK_SLACK_NS: i64 = 1_000_000_000;
 pub(super) struct JitNames {
     maps: PerfMaps,
     procfs: ProcFs,
+    /// From `CLOCK_MONOTONIC` to Unix time, when a map was read last.
+    to_unix_ns: i64,
 }
 
 impl JitNames {
     pub(super) fn new() -> Self {
         let maps = PerfMaps::new(PerfMapLimits::default(), MAX_BYTES);
-        Self { maps, procfs: ProcFs::system() }
+        Self { maps, procfs: ProcFs::system(), to_unix_ns: Clocks::read().monotonic_to_unix_ns }
     }
 
     /// Takes in what a process's perf map has got since it was read last.
     pub(super) fn read(&mut self, process: JitProcess) {
-        let read = self.place(process).map(|place| self.maps.refresh(process, &place));
+        let clocks = Clocks::read();
+        self.to_unix_ns = clocks.monotonic_to_unix_ns;
+        let read = self.place(process, &clocks).map(|place| self.maps.refresh(process, &place));
         if let Some(Err(error)) = read {
             tracing::trace!(pid = process.0, %error, "no perf map");
         }
     }
 
-    pub(super) fn name(&mut self, process: JitProcess, address: u64) -> Option<String> {
-        self.maps.lookup(process, address).map(str::to_owned)
+    /// The name at a run-time address at a time (`CLOCK_MONOTONIC`).
+    pub(super) fn name(
+        &mut self,
+        process: JitProcess,
+        address: u64,
+        time_ns: u64,
+    ) -> Option<String> {
+        let time = i64::try_from(time_ns).ok()?.saturating_add(self.to_unix_ns);
+        self.maps.lookup(process, address, time).map(str::to_owned)
+    }
+
+    /// Whether addresses of a process have one name at all times that samples may be of.
+    pub(super) fn is_settled(&self, process: JitProcess) -> bool {
+        self.maps.is_settled(process)
     }
 
     /// `None` where the pid is another process's by now.
-    fn place(&self, (pid, start_ns): JitProcess) -> Option<PerfMapPlace> {
-        let clocks = Clocks::read();
+    fn place(&self, (pid, start_ns): JitProcess, clocks: &Clocks) -> Option<PerfMapPlace> {
         let start = i64::try_from(start_ns).ok()?.saturating_add(clocks.boottime_to_monotonic_ns);
         let since =
             start.saturating_add(clocks.monotonic_to_unix_ns).saturating_sub(CLOCK_SLACK_NS);
@@ -85,7 +100,7 @@ mod tests {
         names.read(another);
         std::fs::remove_file(&path).unwrap();
         names.read((pid, start));
-        assert_eq!(names.name((pid, start), 0x1008).as_deref(), Some("jitted"));
-        assert_eq!(names.name(another, 0x1008), None);
+        assert_eq!(names.name((pid, start), 0x1008, 0).as_deref(), Some("jitted"));
+        assert_eq!(names.name(another, 0x1008, 0), None);
     }
 }

@@ -83,10 +83,9 @@ impl Programs {
             self.known.drain(..MAX_KNOWN / 4);
         }
         self.next += 1;
-        self.reach = match self.reach.is_empty() {
-            true => start..end,
-            false => self.reach.start.min(start)..self.reach.end.max(end),
-        };
+        let is_first = self.reach.is_empty();
+        let (lowest, highest) = (self.reach.start.min(start), self.reach.end.max(end));
+        self.reach = if is_first { start..end } else { lowest..highest };
         self.known.push(Known { id: self.next, start, end, name: name.into(), from_ns, until_ns });
     }
 
