@@ -98,7 +98,6 @@ impl Pipeline {
         }
         self.settle(sample.pid, id, unwound.stack.stop_reason);
         let hash = unwound.stack.hash;
-        self.announce_perf_map(unwound.stack.pid, now_ns);
         self.window.add_user_stack(unwound.stack);
         if let Some(stack) = &waiting.kernel_stack {
             self.window.add_kernel_stack(stack.clone());

@@ -151,10 +151,7 @@ impl Pipeline {
 
     fn take_record(&mut self, record: Record, now_ns: u64) {
         match record {
-            Record::UserStack(stack) => {
-                self.announce_perf_map(stack.pid, now_ns);
-                self.window.add_user_stack(stack);
-            }
+            Record::UserStack(stack) => self.window.add_user_stack(stack),
             Record::KernelStack(stack) => self.window.add_kernel_stack(stack.into()),
             Record::Sample(sample) => self.add_sample(&sample, sample.user_stack, now_ns),
             Record::Deferred(sample) => self.defer(sample, now_ns),

@@ -34,6 +34,10 @@ impl Pipeline {
         let process = self.window.process(sample.pid, space, seen);
         let thread = seen.thread;
         let kernel_stack = sample.kernel_stack;
+        // Code of no file has whose it is in its stack.
+        if self.window.user_stack(user_stack).is_some_and(|stack| stack.pid != 0) {
+            self.ask_for_perf_map(sample, now_ns);
+        }
         self.window.add(SampleKey { process, thread, user_stack, kernel_stack }, sample.time_ns);
     }
 
@@ -133,17 +137,13 @@ impl Pipeline {
         hash
     }
 
-    /// Has the perf map of a process with code of no file read, once a second at most.
-    pub(super) fn announce_perf_map(&mut self, pid: u32, now_ns: u64) {
+    /// Has the perf map of a process with code of no file read while it runs, once a second at most: between two readings
+    /// nobody can tell when code took the place of other code.
+    fn ask_for_perf_map(&mut self, sample: &ir_sample, now_ns: u64) {
         let is_due = |at_ns: &u64| now_ns.saturating_sub(*at_ns) >= PERF_MAP_INTERVAL_NS;
-        if pid == 0 || !self.perf_maps.get(&pid).is_none_or(is_due) {
-            return;
-        }
-        // Which of the processes that had this pid it is, its first sample tells.
-        let start_ns = self.table.get(pid).map_or(0, |process| process.start_time_ns);
-        if start_ns != 0 {
-            self.perf_maps.insert(pid, now_ns);
-            self.commands.push(Command::ReadPerfMap((pid, start_ns)));
+        if self.perf_maps.get(&sample.pid).is_none_or(is_due) {
+            self.perf_maps.insert(sample.pid, now_ns);
+            self.commands.push(Command::ReadPerfMap((sample.pid, sample.start_time_ns)));
         }
     }
 

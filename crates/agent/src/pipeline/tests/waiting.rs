@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use infrared_bpf::abi::{IR_FRAME_RETURN_ADDRESS, IR_STOP_COMPLETE, IR_STOP_NO_TABLE, ir_frame};
+use infrared_bpf::{
+    Record, UserStack,
+    abi::{IR_FRAME_RETURN_ADDRESS, IR_STOP_COMPLETE, IR_STOP_NO_TABLE, ir_frame, ir_sample},
+};
 
 use super::world::World;
 use crate::watch::MAX_EAGER;
@@ -44,6 +47,21 @@ fn a_deferred_sample_waits_for_its_process_and_is_unwound_once() {
     assert_eq!(world.tables.walks, 1);
     world.finish(60);
     assert_eq!(world.times_of("shop"), [5, 10]);
+}
+
+#[test]
+fn the_perf_map_of_a_process_is_read_again_and_again_while_its_jit_code_runs() {
+    let mut world = World::new();
+    let (hash, pid) = (7, 5);
+    let stack = UserStack { hash, stop_reason: IR_STOP_COMPLETE, pid, frames: Vec::new() };
+    world.take(Record::UserStack(stack));
+    for tenths in 0..35 {
+        let time_ns = tenths * SECOND / 10;
+        let sample =
+            ir_sample { pid, time_ns, start_time_ns: 1, user_stack: hash, ..ir_sample::default() };
+        world.take(Record::Sample(sample)).sample(time_ns, 6, 2).turn(time_ns + 1);
+    }
+    assert_eq!(world.perf_maps, [(pid, 1); 4], "once a second, and nobody else's");
 }
 
 #[test]

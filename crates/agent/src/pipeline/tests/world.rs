@@ -8,6 +8,8 @@ use infrared_bpf::{
 use infrared_processes::maps::MappingRef;
 use infrared_profile::labels;
 
+use infrared_symbolize::JitProcess;
+
 use crate::{
     config::Pace,
     health::Health,
@@ -67,6 +69,7 @@ pub(super) struct World {
     pub(super) published: Vec<(u32, MappingBlock)>,
     pub(super) forgotten_mappings: Vec<u32>,
     pub(super) forgotten: Vec<u32>,
+    pub(super) perf_maps: Vec<JitProcess>,
     pub(super) windows: Vec<ClosedWindow>,
     /// Publishing fails.
     pub(super) is_full: bool,
@@ -96,6 +99,7 @@ impl World {
             published: Vec::new(),
             forgotten_mappings: Vec::new(),
             forgotten: Vec::new(),
+            perf_maps: Vec::new(),
             windows: Vec::new(),
             is_full: false,
         }
@@ -224,7 +228,7 @@ impl World {
                 Command::Publish { pid, space, block } => self.publish(pid, space, block, now_ns),
                 Command::ForgetMappings(pid) => self.forgotten_mappings.push(pid),
                 Command::ForgetProcess(pid) => self.forgotten.push(pid),
-                Command::ReadPerfMap(_) => {}
+                Command::ReadPerfMap(process) => self.perf_maps.push(process),
                 Command::Deliver(window) => self.windows.push(*window),
             }
         }
