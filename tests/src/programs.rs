@@ -81,6 +81,7 @@ const PROGRAMS: &[Program] = &[
     with(c("plt", &["c/plt.c"]), &["-Wl,-z,lazy", "-L{out}", "-l:libtiny.so", "-Wl,-rpath,{out}"]),
     c("memfd", &["c/memfd.c"]),
     c("jit", &["c/jit.c"]),
+    c("jit-reuse", &["c/jit_reuse.c"]),
     c("children", &["c/children.c"]),
     c("syscalls", &["c/syscalls.c"]),
     c("jumps", &["c/jumps.c"]),

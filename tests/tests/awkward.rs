@@ -40,6 +40,7 @@ const CAST: &[(&str, &str, Launch)] = &[
     ("resolver", "plt", ResolveEachCall),
     ("jit", "jit", Plain),
     ("jit-map", "jit", SecondMode),
+    ("jit-reuse", "jit-reuse", Plain),
     ("children", "children", Plain),
     ("syscalls", "syscalls", Plain),
     ("jumps", "jumps", Plain),
@@ -196,6 +197,22 @@ fn the_loop_of_a_jit_is_the_leaf() {
     let jit = observed("jit-map");
     let leaf = jit.in_leaf("jitted_loop");
     assert!(leaf >= FEWEST, "{leaf} of {} samples:\n{}", jit.samples(), jit.examples(|_| true));
+}
+
+/// Whether it was the one or the other is not always known: then it has no name.
+#[test]
+fn jit_code_is_never_called_what_came_later_to_its_place() {
+    let reuse = observed("jit-reuse");
+    for (own, other, callee) in [
+        ("jit_alpha", "jit_beta", "burn_under_alpha"),
+        ("jit_beta", "jit_alpha", "burn_under_beta"),
+    ] {
+        let those = reuse.with(callee);
+        let (right, wrong) = (those.count(|stack| stack.has(own)), those.with(other));
+        let examples = those.examples(|_| true);
+        assert!(wrong.samples() == 0, "{} of {}:\n{examples}", wrong.samples(), those.samples());
+        assert!(right >= FEWEST, "{right} of {}:\n{examples}", those.samples());
+    }
 }
 
 #[test]

@@ -44,15 +44,18 @@ struct Entry {
     end: u64,
     name: u32,
     name_len: u32,
+    /// Before this time (Unix time, nanoseconds) other code may have been there.
+    since: i64,
 }
 
-/// Code that was at `start..end`, and made room for other code at a time after `from` and before `until`
-/// (Unix time, nanoseconds): when the map was read last before, and when it was last written to.
+/// Code that was at `start..end` from `since` to `from`, and made room for other code until `until` (Unix time,
+/// nanoseconds): `from` is when the map was read last before that was known, `until` when it was last written to.
 #[derive(Debug)]
 struct Replaced {
     start: u64,
     end: u64,
     name: Box<str>,
+    since: i64,
     from: i64,
     until: i64,
 }
@@ -66,8 +69,11 @@ pub struct PerfMap {
     names: String,
     /// In the order in which they were replaced.
     replaced: VecDeque<Replaced>,
-    /// Between which times the lines that are being read were written; none at the first reading.
-    written: Option<(i64, i64)>,
+    /// Between which times the lines that are being read were written.
+    written: (i64, i64),
+    /// The latest of the times since when entries are sure.
+    sure_since: i64,
+    is_settled: bool,
     /// When the map was read to its end last.
     read: Option<i64>,
     /// Bytes of the file that have been taken in.
@@ -85,7 +91,9 @@ impl PerfMap {
             ranges: BTreeMap::new(),
             names: String::new(),
             replaced: VecDeque::new(),
-            written: None,
+            written: (i64::MIN, i64::MIN),
+            sure_since: i64::MIN,
+            is_settled: true,
             read: None,
             consumed: 0,
             file: None,
@@ -117,12 +125,15 @@ impl PerfMap {
         if self.file != identity || meta.len() < self.consumed {
             *self = Self { file: identity, ..Self::new(self.limits) };
         }
-        self.replaced.retain(|replaced| replaced.until > now.saturating_sub(REMEMBERED_NS));
+        let oldest = now.saturating_sub(REMEMBERED_NS);
+        self.replaced.retain(|replaced| replaced.until > oldest);
+        self.is_settled = self.sure_since <= oldest;
         if meta.len() == self.consumed {
             self.read = Some(now);
             return Ok(false);
         }
-        self.written = self.read.map(|read| (read, changed(&meta).saturating_add(TICK_NS)));
+        let until = changed(&meta).saturating_add(TICK_NS);
+        self.written = (self.read.unwrap_or(i64::MIN), until);
         let before = self.consumed;
         let window = Sequential::new(file, before);
         let reader = BufReader::with_capacity(64 << 10, window.take(self.limits.read_bytes));
@@ -152,7 +163,7 @@ impl PerfMap {
             self.malformed += 1;
             return;
         };
-        self.remember(start, end, name);
+        let since = self.remember(start, end, name);
         self.clear(start, end);
         let full = self.ranges.len() >= self.limits.entries
             || self.names.len() + name.len() > self.limits.name_bytes;
@@ -160,25 +171,48 @@ impl PerfMap {
             self.dropped += 1;
             return;
         }
-        let entry = Entry { end, name: self.names.len() as u32, name_len: name.len() as u32 };
+        let at = self.names.len() as u32;
+        let entry = Entry { end, name: at, name_len: name.len() as u32, since };
+        if since != i64::MIN {
+            self.sure_since = self.sure_since.max(since);
+            self.is_settled = false;
+        }
         self.names.push_str(name);
         self.ranges.insert(start, entry);
     }
 
-    /// Keeps what `start..end` was until now, for samples of then.
-    fn remember(&mut self, start: u64, end: u64, name: &str) {
-        let Some((from, until)) = self.written else { return };
+    /// Keeps what `start..end` was until now, for samples of then; returns since when it is `name` for sure.
+    fn remember(&mut self, start: u64, end: u64, name: &str) -> i64 {
+        let (from, until) = self.written;
+        let mut sure_since = i64::MIN;
         let before = self.ranges.range(..start).next_back();
         for (&at, entry) in before.into_iter().chain(self.ranges.range(start..end)) {
             let (start, end) = (start.max(at), end.min(entry.end));
             let was = name_of(&self.names, entry).unwrap_or_default();
-            if start < end && was != name {
+            if start >= end {
+                continue;
+            }
+            if was == name {
+                sure_since = sure_since.max(entry.since);
+                continue;
+            }
+            sure_since = sure_since.max(until);
+            if from > entry.since {
                 if self.replaced.len() >= MAX_REPLACED {
                     self.replaced.pop_front();
                 }
-                self.replaced.push_back(Replaced { start, end, name: was.into(), from, until });
+                let since = entry.since;
+                self.replaced.push_back(Replaced {
+                    start,
+                    end,
+                    name: was.into(),
+                    since,
+                    from,
+                    until,
+                });
             }
         }
+        sure_since
     }
 
     /// Cuts `start..end` out of the ranges that are there.
@@ -229,19 +263,21 @@ impl PerfMap {
     /// The name at a run-time address at a time (Unix time, nanoseconds); none if it was about then that
     /// other code took its place, as nobody can tell which of the two it was.
     pub fn lookup_at(&self, address: u64, time: i64) -> Option<&str> {
-        let was = self.replaced.iter().find(|replaced| {
-            (replaced.start..replaced.end).contains(&address) && time < replaced.until
-        });
-        match was {
-            Some(replaced) if time <= replaced.from => Some(&*replaced.name),
-            Some(_) => None,
-            None => self.lookup(address),
+        let (_, entry) =
+            self.ranges.range(..=address).next_back().filter(|(_, e)| address < e.end)?;
+        if time >= entry.since {
+            return name_of(&self.names, entry);
         }
+        let was = self.replaced.iter().find(|replaced| {
+            (replaced.start..replaced.end).contains(&address)
+                && (replaced.since..=replaced.from).contains(&time)
+        });
+        was.map(|replaced| &*replaced.name)
     }
 
     /// Whether an address has one name at all times that are remembered.
     pub fn is_settled(&self) -> bool {
-        self.replaced.is_empty()
+        self.is_settled
     }
 
     /// Ranges held.
@@ -386,16 +422,18 @@ mod tests {
             file.set_modified(UNIX_EPOCH + written).unwrap();
             map.refresh_from(&file, read * 1_000_000_000).unwrap();
         };
-        // Of what was read first nobody knows since when.
         write("1000 10 oldest\n1000 10 old\n2000 10 stays\n", 5, 10);
         write("1008 10 new\n2000 10 stays\n", 15, 20);
         write("1000 20 newest\n", 28, 30);
+        write("1000 20 newest\n", 38, 40);
         for (address, seconds, expected) in [
-            (0x1008, 1, Some("old")),
+            (0x1008, 1, None),
+            (0x1008, 6, Some("old")),
             (0x1008, 10, Some("old")),
             (0x1008, 12, None),
             (0x1008, 16, Some("new")),
-            (0x1010, 12, Some("new")),
+            (0x1010, 12, None),
+            (0x1010, 16, Some("new")),
             (0x1000, 16, Some("old")),
             (0x1000, 25, None),
             (0x1008, 25, None),
