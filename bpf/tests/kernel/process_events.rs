@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use infrared_bpf::{
-    Exec, Filter, KernelConfig, SidebandEvent, SidebandRecord, abi::IR_ENVIRONMENT_MAX,
+    Exec, Filter, Kernel, KernelConfig, SidebandEvent, SidebandRecord, abi::IR_ENVIRONMENT_MAX,
 };
 
 use crate::{
@@ -84,6 +84,23 @@ fn the_life_of_a_process_is_told_in_order_and_with_paths() {
         _ => None,
     });
     assert_eq!(parent, Some(pid));
+}
+
+#[test]
+fn a_bpf_program_is_told_of_when_it_comes_and_when_it_goes() {
+    let mut session = Session::load(&config());
+    drop(Kernel::load(&config()).unwrap());
+    let program = |event: &SidebandEvent, is_wanted_gone: bool| match event {
+        SidebandEvent::KernelSymbol { address, length, name, is_gone } => {
+            (*is_gone == is_wanted_gone && name.starts_with("bpf_prog_"))
+                .then_some((*address, *length))
+        }
+        _ => None,
+    };
+    let records = drain_until(&mut session, |event| program(event, true).is_some());
+    let gone = records.iter().find_map(|record| program(&record.event, true));
+    let mut came = records.iter().filter_map(|record| program(&record.event, false));
+    assert!(came.any(|place| Some(place) == gone), "{gone:x?} had not come");
 }
 
 /// What the exec of a program with these variables tells.
