@@ -47,11 +47,10 @@ pub(super) struct KernelName {
 impl KernelNames {
     /// Takes in what has come and gone until a window's end (`CLOCK_MONOTONIC`).
     pub(super) fn follow(&mut self, window: &ClosedWindow) {
-        for symbol in &window.kernel_symbols {
-            self.programs.apply(symbol);
-        }
+        self.programs.follow(&window.kernel_symbols, window.lost_kernel_symbols);
         let has_kernel_stacks = !window.kernel_stacks.is_empty();
-        let is_stale = window.lost_kernel_symbols || has_kernel_stacks && modules() != self.modules;
+        let is_stale =
+            window.lost_kernel_symbols.is_some() || has_kernel_stacks && modules() != self.modules;
         if self.loaded.is_some() && is_stale {
             self.load();
         }
@@ -108,12 +107,13 @@ impl KernelNames {
     fn load(&mut self) {
         self.loaded = Some(Instant::now());
         self.modules = modules();
+        let read_ns = infrared_bpf::monotonic_ns();
         match File::open("/proc/kallsyms")
             .and_then(|file| KernelSymbols::load(BufReader::new(file)))
         {
             Ok(symbols) => {
                 let present = symbols.of_module(PROGRAMS).map(|symbol| (symbol.start, symbol.name));
-                self.programs.see(present, infrared_bpf::monotonic_ns());
+                self.programs.see(present, read_ns);
                 self.symbols = symbols;
             }
             Err(error) => {

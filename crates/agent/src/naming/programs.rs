@@ -1,9 +1,9 @@
 //! BPF programs and other code that comes and goes in the kernel, by time: at one address stands this one now and that one
 //! later, and a sample is named after what stood there when it was taken. Pure.
 
-use std::{ops::Range, sync::Arc};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
-use crate::window::KernelSymbol;
+use crate::window::{KernelSymbol, Span};
 
 /// Programs that are remembered at most; of more, those that went first are forgotten.
 const MAX_KNOWN: usize = 4096;
@@ -28,11 +28,27 @@ pub(super) struct Programs {
     next: u32,
     /// Where all of them were: most of the kernel is elsewhere.
     reach: Range<u64>,
+    /// What came or went before may have been lost, or forgotten.
+    heard_since_ns: u64,
+    has_seen: bool,
 }
 
 impl Programs {
-    /// Takes in what came or went.
-    pub(super) fn apply(&mut self, symbol: &KernelSymbol) {
+    /// Takes in what came and went, in order of time, some of which may have been lost.
+    pub(super) fn follow(&mut self, symbols: &[KernelSymbol], lost: Option<Span>) {
+        let lost_from_ns = lost.map_or(u64::MAX, |lost| lost.start_ns);
+        let heard = symbols.partition_point(|symbol| symbol.time_ns <= lost_from_ns);
+        for symbol in &symbols[..heard] {
+            self.apply(symbol);
+        }
+        let Some(lost) = lost else { return };
+        self.doubt(lost);
+        for symbol in symbols[heard..].iter().filter(|symbol| symbol.time_ns > lost.end_ns) {
+            self.apply(symbol);
+        }
+    }
+
+    fn apply(&mut self, symbol: &KernelSymbol) {
         let KernelSymbol { time_ns, address, length, name, is_gone } = symbol;
         let end = address.saturating_add((*length).into());
         let mut was_known = false;
@@ -45,42 +61,55 @@ impl Programs {
         if !is_gone {
             self.add(*address, end, name, (*time_ns, u64::MAX));
         } else if !was_known {
-            // It was there before us.
-            self.add(*address, end, name, (0, *time_ns));
+            // It was there before us, or before the last of which we know that it went.
+            self.add(*address, end, name, (self.free_since(*address..end), *time_ns));
         }
     }
 
-    /// Takes in what is there at a time: `present` are starts and names, ascending.
-    pub(super) fn see<'s>(&mut self, present: impl Iterator<Item = (u64, &'s str)>, now_ns: u64) {
+    /// Comings and goings of a time were lost: of what was there before it is not known how long it stayed, nor of what is
+    /// there after it since when.
+    fn doubt(&mut self, lost: Span) {
+        for known in &mut self.known {
+            known.until_ns = known.until_ns.min(lost.start_ns);
+        }
+        self.heard_since_ns = self.heard_since_ns.max(lost.end_ns);
+    }
+
+    /// Takes in what was there at a time: `present` are starts and names, ascending. What came shortly before may not have
+    /// been told of yet: of the time before, only what was not told otherwise is believed, and only at first.
+    pub(super) fn see<'s>(&mut self, present: impl Iterator<Item = (u64, &'s str)>, seen_ns: u64) {
+        let is_first = !std::mem::replace(&mut self.has_seen, true);
         let present: Vec<(u64, &str)> = present.collect();
+        let open = |known: &&Known| known.until_ns == u64::MAX;
+        let starts: HashMap<u64, Arc<str>> =
+            self.known.iter().filter(open).map(|it| (it.start, Arc::clone(&it.name))).collect();
         for (index, (start, name)) in present.iter().enumerate() {
-            let is_it = |known: &Known| {
-                known.start == *start && *known.name == **name && known.until_ns == u64::MAX
-            };
-            if self.known.iter().any(is_it) {
+            let other = starts.get(start);
+            if other.is_some_and(|known| **known == **name) {
                 continue;
             }
             let next = present.get(index + 1).map_or(u64::MAX, |(next, _)| *next);
             let end = next.min(start.saturating_add(REACH));
-            let since_ns = self.last_gone_at(*start);
-            self.known
-                .iter_mut()
-                .filter(|known| known.start == *start && known.until_ns == u64::MAX)
-                .for_each(|known| known.until_ns = now_ns);
+            let is_old = is_first && self.heard_since_ns == 0 && other.is_none();
+            let since_ns = if is_old { self.free_since(*start..*start + 1) } else { seen_ns };
             self.add(*start, end, name, (since_ns, u64::MAX));
         }
     }
 
-    /// When the last one at a start went; 0: none did.
-    fn last_gone_at(&self, start: u64) -> u64 {
-        let gone = self.known.iter().filter(|known| known.start == start);
-        gone.map(|known| known.until_ns).filter(|until| *until != u64::MAX).max().unwrap_or(0)
+    /// Since when nothing that is known stands in a place: what came there unheard came no earlier.
+    fn free_since(&self, place: Range<u64>) -> u64 {
+        let is_there = |known: &&Known| known.start < place.end && known.end > place.start;
+        let there = self.known.iter().filter(is_there);
+        let gone = there.map(|known| known.until_ns).filter(|until| *until != u64::MAX);
+        gone.max().unwrap_or(0).max(self.heard_since_ns)
     }
 
     fn add(&mut self, start: u64, end: u64, name: &str, (from_ns, until_ns): (u64, u64)) {
         if self.known.len() >= MAX_KNOWN {
             self.known.sort_by_key(|known| known.until_ns);
-            self.known.drain(..MAX_KNOWN / 4);
+            let forgotten = self.known.drain(..MAX_KNOWN / 4);
+            let gone = forgotten.map(|known| known.until_ns).filter(|until| *until != u64::MAX);
+            self.heard_since_ns = gone.max().unwrap_or(0).max(self.heard_since_ns);
         }
         self.next += 1;
         let is_first = self.reach.is_empty();
@@ -158,13 +187,39 @@ mod tests {
             (name(&programs, 0x10ff, 5), name(&programs, 0x1100, 5)),
             (Some("old"), Some("next"))
         );
-        // What came at a place that had another one came after that.
+        // What is seen at a place that had another one came after that, unheard: when is not known.
         programs.apply(&symbol(60, 0x1000, "old", true));
         programs.see([(0x1000, "new")].into_iter(), 90);
-        assert_eq!(
-            (name(&programs, 0x1000, 55), name(&programs, 0x1000, 70)),
-            (Some("old"), Some("new"))
-        );
+        let said = [55, 70, 90].map(|time_ns| name(&programs, 0x1000, time_ns));
+        assert_eq!(said, [Some("old"), None, Some("new")]);
+    }
+
+    #[test]
+    fn where_changes_were_lost_nobody_knows_what_stood_there() {
+        let mut programs = Programs::default();
+        let told = [
+            symbol(10, 0x1000, "alpha", false),
+            symbol(25, 0x1000, "brief", false),
+            symbol(40, 0x1000, "beta", true),
+        ];
+        programs.follow(&told, Some(Span { start_ns: 20, end_ns: 30 }));
+        programs.see([(0x1000, "gamma")].into_iter(), 60);
+        let said = [15, 20, 29, 30, 39, 40, 59, 60].map(|at| name(&programs, 0x1000, at));
+        let (alpha, beta, gamma) = (Some("alpha"), Some("beta"), Some("gamma"));
+        assert_eq!(said, [alpha, None, None, beta, beta, None, None, gamma]);
+    }
+
+    #[test]
+    fn what_is_seen_later_takes_no_name_from_what_was_known_of_the_time_before() {
+        let mut programs = Programs::default();
+        programs.apply(&symbol(10, 0x1000, "alpha", false));
+        // The change itself is told with the next window.
+        programs.see([(0x1000, "beta")].into_iter(), 60);
+        assert_eq!(name(&programs, 0x1010, 30), Some("alpha"));
+        programs.apply(&symbol(45, 0x1000, "alpha", true));
+        programs.apply(&symbol(50, 0x1000, "beta", false));
+        let said = [9, 30, 47, 50, 70].map(|time_ns| name(&programs, 0x1010, time_ns));
+        assert_eq!(said, [None, Some("alpha"), None, Some("beta"), Some("beta")]);
     }
 
     #[test]
@@ -175,5 +230,8 @@ mod tests {
             programs.apply(&symbol(round * 2 + 1, 0x1000, "loop", true));
         }
         assert!(programs.known.len() <= MAX_KNOWN);
+        // Who stood there at first is forgotten, and nobody is called so instead.
+        programs.apply(&symbol(99_999, 0x1000, "unheard", true));
+        assert_eq!(name(&programs, 0x1000, 2), None);
     }
 }

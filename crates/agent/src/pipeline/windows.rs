@@ -6,7 +6,7 @@ use super::{Command, Pipeline};
 use crate::{
     images::ImageId,
     watch::ImageRef,
-    window::{ClosedWindow, ImageSnapshot, KernelSymbol, ProcessRef},
+    window::{ClosedWindow, ImageSnapshot, KernelSymbol, ProcessRef, Span},
 };
 
 /// Samples that a window holds at most; it closes early when it is full.
@@ -43,7 +43,10 @@ impl Pipeline {
                     is_gone: *is_gone,
                 });
             }
-            SidebandEvent::Lost { .. } => self.window.lose_kernel_symbols(),
+            SidebandEvent::Lost { since_ns, .. } => {
+                self.window
+                    .lose_kernel_symbols(Span { start_ns: *since_ns, end_ns: record.time_ns });
+            }
             _ => {}
         }
     }

@@ -72,7 +72,7 @@ pub(crate) struct Window {
     kernel_stacks: HashMap<u64, Arc<KernelStack>>,
     earlier: Arc<EarlierStacks>,
     kernel_symbols: Vec<KernelSymbol>,
-    lost_kernel_symbols: bool,
+    lost_kernel_symbols: Option<Span>,
     /// Of the windows before, newest last.
     spans: VecDeque<Span>,
     count: usize,
@@ -90,7 +90,7 @@ impl Window {
             kernel_stacks: HashMap::new(),
             earlier: Arc::default(),
             kernel_symbols: Vec::new(),
-            lost_kernel_symbols: false,
+            lost_kernel_symbols: None,
             spans: VecDeque::new(),
             count: 0,
         }
@@ -117,13 +117,20 @@ impl Window {
         if self.kernel_symbols.len() < MAX_KERNEL_SYMBOLS {
             self.kernel_symbols.push(symbol);
         } else {
-            self.lost_kernel_symbols = true;
+            self.lose_kernel_symbols(Span {
+                start_ns: symbol.time_ns.saturating_sub(1),
+                end_ns: symbol.time_ns,
+            });
         }
     }
 
-    /// What is known of kernel code that comes and goes may be out of date.
-    pub(crate) fn lose_kernel_symbols(&mut self) {
-        self.lost_kernel_symbols = true;
+    /// Of what came and went in the kernel in this time, some was not heard.
+    pub(crate) fn lose_kernel_symbols(&mut self, lost: Span) {
+        let known = self.lost_kernel_symbols.unwrap_or(lost);
+        self.lost_kernel_symbols = Some(Span {
+            start_ns: known.start_ns.min(lost.start_ns),
+            end_ns: known.end_ns.max(lost.end_ns),
+        });
     }
 
     pub(crate) fn user_stack(&self, hash: u64) -> Option<&Arc<UserStack>> {
@@ -253,6 +260,19 @@ mod tests {
         let late: Vec<_> =
             closed.late.iter().map(|(span, s)| (span.start_ns, &*s[&key(1)])).collect();
         assert_eq!(late, [(0, &[9][..]), (10, &[10, 15])]);
+    }
+
+    #[test]
+    fn what_is_too_much_of_the_kernel_s_changes_is_lost_from_then_on() {
+        let mut window = Window::open(0);
+        let most = MAX_KERNEL_SYMBOLS as u64;
+        for time_ns in 1..=most + 2 {
+            let (address, length, name, is_gone) = (0x1000, 1, "x".to_owned(), false);
+            window.add_kernel_symbol(KernelSymbol { time_ns, address, length, name, is_gone });
+        }
+        let lost = window.close(most + 9).lost_kernel_symbols;
+        assert_eq!(lost, Some(Span { start_ns: most, end_ns: most + 2 }));
+        assert_eq!(window.close(most + 10).lost_kernel_symbols, None);
     }
 
     #[test]

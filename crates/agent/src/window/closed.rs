@@ -47,8 +47,8 @@ pub(crate) struct ClosedWindow {
     pub(crate) earlier: Arc<EarlierStacks>,
     /// Of kernel code without a file, what came and went since the window before, in order of time.
     pub(crate) kernel_symbols: Vec<KernelSymbol>,
-    /// More of these were lost: what is known of them may be out of date.
-    pub(crate) lost_kernel_symbols: bool,
+    /// When some of these were lost.
+    pub(crate) lost_kernel_symbols: Option<Span>,
     /// The kernel's counters over the window.
     pub(crate) counters: Vec<(&'static str, u64)>,
     /// The images that its stacks name.
