@@ -261,7 +261,7 @@ impl PerfMap {
     }
 
     /// The name at a run-time address at a time (Unix time, nanoseconds); none if it was about then that
-    /// other code took its place, as nobody can tell which of the two it was.
+    /// other code took its place, as nobody can tell which of the two it was. After the last reading it is as it was then.
     pub fn lookup_at(&self, address: u64, time: i64) -> Option<&str> {
         let (_, entry) =
             self.ranges.range(..=address).next_back().filter(|(_, e)| address < e.end)?;
