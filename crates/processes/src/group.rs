@@ -78,7 +78,8 @@ mod tests {
         #include <stdlib.h>
         static void *wait(void *unused)
         {
-            while (getchar() != '\\n');
+            int c;
+            while ((c = getchar()) != '\\n' && c != EOF);
             exit(0);
         }
         int main(void)
