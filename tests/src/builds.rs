@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use crate::scratch_dir;
 use crate::servers::Load;
+use crate::{Meter, scratch_dir};
 
 /// Two endless loops of builds, the services `e2e-gcc` and `e2e-rustc`. Dropping it ends them.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub struct Builds {
 }
 
 impl Builds {
+    pub const SERVICES: [&str; 2] = ["e2e-gcc", "e2e-rustc"];
+
     pub fn start() -> Result<Self> {
         let dir = scratch_dir()?;
         std::fs::write(dir.path().join("large.c"), c_source(1500))?;
@@ -24,9 +26,16 @@ impl Builds {
         let gcc = "while gcc -O2 -c large.c -o large.o; do :; done";
         let rustc =
             "while rustc --edition 2024 -O --crate-type lib large.rs --out-dir rust; do :; done";
-        let loops = [("e2e-gcc", gcc), ("e2e-rustc", rustc)];
+        let [of_gcc, of_rustc] = Self::SERVICES;
+        let loops = [(of_gcc, gcc), (of_rustc, rustc)];
         let load = Load::start(loops.map(|(service, script)| shell(service, script, dir.path())))?;
         Ok(Self { load, _dir: dir })
+    }
+
+    /// Of each loop, in the order of `SERVICES`.
+    pub fn meters(&self) -> Result<[Meter; 2]> {
+        let meters = self.load.pids().map(Meter::start).collect::<Result<Vec<_>>>()?;
+        meters.try_into().ok().context("there are two loops")
     }
 
     /// An error if a build has failed.

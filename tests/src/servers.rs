@@ -65,6 +65,10 @@ impl Load {
         Ok(Self { processes })
     }
 
+    pub(crate) fn pids(&self) -> impl Iterator<Item = u32> {
+        self.processes.iter().map(|process| process.child.id())
+    }
+
     /// An error if a generator has ended: then there is no load.
     pub fn check(&mut self) -> Result<()> {
         self.processes.iter_mut().try_for_each(Daemon::check)

@@ -1,19 +1,25 @@
 //! Programs whose stacks or files are hard to follow, in one recording of the whole machine.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use e2e::Launch::{
     Chroot, Deleted, Memory, MountNamespace, Plain, Plugin, Replaced, ResolveEachCall, SecondMode,
 };
-use e2e::{Actor, Launch, Machine, Observed, Outcome, Recording, Request};
+use e2e::{Actor, Folded, Launch, Machine, Meter, Need, Observed, Recording, Request, Supply};
 
 const HZ: u32 = 499;
 const WORK: Duration = Duration::from_secs(6);
+/// Processor time that each program is to have, and for how long its turn waits for it on a busy machine.
+const ENOUGH: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(36);
 /// Of each program's samples; one stray sample is allowed where that would be less than one.
 const WHOLE: f64 = 0.99;
 const FEWEST: u64 = 10;
+/// The part of a program's time that each function takes that is asked for, at least.
+const PART: f64 = 0.05;
 
 /// Service, program, how it is started.
 const CAST: &[(&str, &str, Launch)] = &[
@@ -55,34 +61,74 @@ const CAST: &[(&str, &str, Launch)] = &[
 /// Programs that work at the same time.
 const TURN: usize = 7;
 
-static SCENE: LazyLock<Result<Outcome, String>> =
+/// Without unwind information, cut by intent in parts, or judged by their depth: not whole altogether.
+const NOT_WHOLE: [&str; 4] = ["assembly", "neither", "registers", "recursion"];
+
+struct Scene {
+    folded: Folded,
+    /// By service.
+    supplies: BTreeMap<&'static str, Supply>,
+}
+
+static SCENE: LazyLock<Result<Scene, String>> =
     LazyLock::new(|| record().map_err(|error| format!("{error:?}")));
 
 /// All are started before the recording; they work and end in turns.
-fn record() -> Result<Outcome> {
+fn record() -> Result<Scene> {
     let _machine = Machine::reserve()?;
-    let start = |(service, program, launch): &(&str, &str, Launch)| {
-        Actor::start(&service_name(service), program, *launch)
+    let start = |&(service, program, launch): &(&'static str, &str, Launch)| {
+        anyhow::Ok((service, Actor::start(&service_name(service), program, launch)?))
     };
     let mut actors = CAST.iter().map(start).collect::<Result<Vec<_>>>()?;
     let mut recording = Recording::start(Request::machine(HZ))?;
+    let mut supplies = BTreeMap::new();
     while !actors.is_empty() {
-        let mut turn: Vec<Actor> = actors.drain(..TURN.min(actors.len())).collect();
-        turn.iter_mut().try_for_each(|actor| actor.target.release())?;
-        recording.go_on_for(WORK)?;
-        turn.into_iter().try_for_each(|actor| actor.target.stop())?;
+        let mut turn: Vec<_> = actors.drain(..TURN.min(actors.len())).collect();
+        let meter = |(_, actor): &(_, Actor)| Meter::start(actor.target.pid());
+        let meters = turn.iter().map(meter).collect::<Result<Vec<_>>>()?;
+        turn.iter_mut().try_for_each(|(_, actor)| actor.target.release())?;
+        let had = work(&mut recording, &meters)?;
+        supplies.extend(turn.iter().map(|&(service, _)| service).zip(had));
+        turn.into_iter().try_for_each(|(_, actor)| actor.target.stop())?;
     }
-    recording.finish()
+    Ok(Scene { folded: recording.finish()?.folded, supplies })
+}
+
+/// A turn: the longer, the busier the machine is with other things.
+fn work(recording: &mut Recording, meters: &[Meter]) -> Result<Vec<Supply>> {
+    let begun = Instant::now();
+    loop {
+        recording.go_on_for(WORK)?;
+        let supplies = meters.iter().map(Meter::read).collect::<Result<Vec<_>>>()?;
+        if supplies.iter().all(|had| had.cpu >= ENOUGH) || begun.elapsed() >= PATIENCE {
+            return Ok(supplies);
+        }
+    }
 }
 
 fn service_name(service: &str) -> String {
     format!("e2e-{service}")
 }
 
-fn observed(service: &str) -> Observed {
+#[track_caller]
+fn scene() -> &'static Scene {
     match &*SCENE {
-        Ok(outcome) => Observed::of(&outcome.folded, &[&service_name(service)]),
+        Ok(scene) => scene,
         Err(error) => panic!("the scene could not be recorded: {error}"),
+    }
+}
+
+#[track_caller]
+fn observed(service: &str) -> Observed {
+    Observed::of(&scene().folded, &[&service_name(service)])
+}
+
+/// Fails as starved or as wrong if `of_service` has too few samples.
+#[track_caller]
+fn assert_seen(service: &str, of_service: &Observed, samples: u64, part: f64) {
+    let need = Need { samples, part, hz: HZ };
+    if let Some(shortage) = scene().supplies[service].shortage(of_service.samples(), need) {
+        panic!("{service}: {shortage}; of all:\n{}", observed(service).examples(|_| true));
     }
 }
 
@@ -93,50 +139,42 @@ fn nearly_all(part: u64, total: u64) -> bool {
 
 #[track_caller]
 fn assert_whole(observed: &Observed, what: &str) {
-    let total = observed.samples();
-    assert!(total >= FEWEST, "{what}: only {total} samples");
-    assert_whole_share(observed, what);
+    let error = not_whole(observed);
+    assert!(error.is_none(), "{what}: {}", error.unwrap_or_default());
 }
 
-#[track_caller]
-fn assert_whole_share(observed: &Observed, what: &str) {
+fn not_whole(observed: &Observed) -> Option<String> {
     let (total, cut) = (observed.samples(), observed.count(|stack| stack.truncated.is_some()));
-    let examples = observed.examples(|stack| stack.truncated.is_some());
-    assert!(nearly_all(total - cut, total), "{what}: {cut} of {total} truncated:\n{examples}");
+    let examples = || observed.examples(|stack| stack.truncated.is_some());
+    let whole = nearly_all(total - cut, total);
+    (!whole).then(|| format!("{cut} of {total} truncated:\n{}", examples()))
 }
 
-/// The stacks of `service` that have the last of `frames` are whole, and have all of `frames` in this order.
+/// The stacks of `service` that have the last of `frames` have all of `frames` in this order.
 #[track_caller]
-fn assert_whole_and_named(service: &str, frames: &[&str]) {
-    let everything = observed(service);
-    assert_whole(&everything, service);
-    let function = frames.last().copied().unwrap_or_default();
-    let those = everything.with(function);
-    let total = those.samples();
-    assert!(
-        total >= FEWEST,
-        "{service}: {function} is in {total} of {} samples only:\n{}",
-        everything.samples(),
-        everything.examples(|_| true)
-    );
-    let right = those.count(|stack| stack.has_in_order(frames));
-    let examples = those.examples(|stack| !stack.has_in_order(frames));
-    assert!(
-        nearly_all(right, total),
-        "{service}: {right} of {total} stacks have {frames:?}:\n{examples}"
-    );
+fn assert_named(service: &str, frames: &[&str]) {
+    let those = observed(service).with(frames.last().copied().unwrap_or_default());
+    assert_seen(service, &those, FEWEST, PART);
+    assert_right(&those, frames);
 }
 
-macro_rules! whole_and_named {
+#[track_caller]
+fn assert_right(observed: &Observed, frames: &[&str]) {
+    let (right, total) = (observed.count(|stack| stack.has_in_order(frames)), observed.samples());
+    let examples = observed.examples(|stack| !stack.has_in_order(frames));
+    assert!(nearly_all(right, total), "{right} of {total} stacks have {frames:?}:\n{examples}");
+}
+
+macro_rules! named {
     ($($name:ident: $service:literal $frames:expr;)*) => {$(
         #[test]
         fn $name() {
-            assert_whole_and_named($service, &$frames);
+            assert_named($service, &$frames);
         }
     )*};
 }
 
-whole_and_named! {
+named! {
     a_signal_handler_stands_on_what_it_interrupted: "signal" ["main", "interrupted", "on_signal", "burn_in_handler"];
     a_signal_handler_on_a_stack_of_its_own_does_too: "signal-own-stack" ["main", "interrupted", "on_signal", "burn_in_handler"];
     a_library_loaded_later_is_named: "dlopen" ["main", "use_plugin", "plugin_entry", "plugin_burn"];
@@ -181,9 +219,32 @@ whole_and_named! {
 }
 
 #[test]
-fn a_recursion_400_deep_is_whole_and_named() {
+fn stacks_of_every_program_are_whole() {
+    let services = CAST.iter().map(|&(service, ..)| service);
+    let judged = services.filter(|service| !NOT_WHOLE.contains(service));
+    let errors: Vec<String> = judged
+        .filter_map(|service| Some(format!("{service}: {}", not_whole(&observed(service))?)))
+        .collect();
+    assert!(errors.is_empty(), "{}", errors.join("\n"));
+}
+
+#[test]
+fn every_program_is_seen() {
+    for &(service, ..) in CAST {
+        assert_seen(service, &observed(service), 10 * FEWEST, 0.8);
+    }
+}
+
+#[test]
+fn a_recursion_400_deep_is_whole() {
     let bottom = observed("recursion").with("burn_at_bottom");
+    assert_seen("recursion", &bottom, FEWEST, PART);
     assert_whole(&bottom, "recursion");
+}
+
+#[test]
+fn a_recursion_400_deep_has_each_of_its_frames() {
+    let bottom = observed("recursion").with("burn_at_bottom");
     let depth =
         |stack: &e2e::Stack| stack.frames.iter().filter(|frame| frame.is("descend")).count();
     let right =
@@ -194,9 +255,9 @@ fn a_recursion_400_deep_is_whole_and_named() {
 
 #[test]
 fn the_loop_of_a_jit_is_the_leaf() {
-    let jit = observed("jit-map");
-    let leaf = jit.in_leaf("jitted_loop");
-    assert!(leaf >= FEWEST, "{leaf} of {} samples:\n{}", jit.samples(), jit.examples(|_| true));
+    let leaf = observed("jit-map")
+        .only(|stack| stack.user_leaf().is_some_and(|frame| frame.is("jitted_loop")));
+    assert_seen("jit-map", &leaf, FEWEST, PART);
 }
 
 /// Whether it was the one or the other is not always known: then it has no name.
@@ -208,10 +269,10 @@ fn jit_code_is_never_called_what_came_later_to_its_place() {
         ("jit_beta", "jit_alpha", "burn_under_beta"),
     ] {
         let those = reuse.with(callee);
-        let (right, wrong) = (those.count(|stack| stack.has(own)), those.with(other));
+        let (right, wrong) = (those.with(own), those.with(other));
         let examples = those.examples(|_| true);
         assert!(wrong.samples() == 0, "{} of {}:\n{examples}", wrong.samples(), those.samples());
-        assert!(right >= FEWEST, "{right} of {}:\n{examples}", those.samples());
+        assert_seen("jit-reuse", &right, FEWEST, PART);
     }
 }
 
@@ -251,7 +312,7 @@ fn code_without_unwind_information_is_whole_only_with_its_true_callers() {
     ];
     let inside = observed("assembly")
         .only(|stack| stack.user_leaf().is_some_and(|frame| frame.is("without_cfi")));
-    assert!(inside.samples() >= FEWEST, "only {} samples", inside.samples());
+    assert_seen("assembly", &inside, FEWEST, PART);
     for stack in &inside.stacks {
         let has_its_callers = stack.has_in_order(&["main", "call_assembly", "without_cfi"]);
         assert!(stack.truncated.is_some() || has_its_callers, "says that it is whole:\n{stack}");
@@ -267,7 +328,7 @@ fn code_without_unwind_information_is_whole_only_with_its_true_callers() {
 fn without_unwind_information_and_frame_pointers_nothing_is_guessed() {
     let inside = observed("neither")
         .only(|stack| stack.user_leaf().is_some_and(|frame| frame.is("simple_burn")));
-    assert!(inside.samples() >= FEWEST, "only {} samples", inside.samples());
+    assert_seen("neither", &inside, FEWEST, PART);
     for stack in &inside.stacks {
         assert_eq!(stack.truncated.as_deref(), Some("no unwind info"), "{stack}");
         let user = stack.frames.iter().filter(|frame| !frame.is_kernel()).count();
@@ -277,42 +338,32 @@ fn without_unwind_information_and_frame_pointers_nothing_is_guessed() {
 
 #[test]
 fn work_on_go_s_system_stack_leads_back_to_its_goroutine() {
-    let frames = ["goexit", "main.main", "allocateLarge", "systemstack"];
     let inside =
         observed("go-stacks").only(|stack| stack.has("allocateLarge") && stack.has("systemstack"));
-    assert_whole(&inside, "allocateLarge");
-    let right = inside.count(|stack| stack.has_in_order(&frames));
-    assert!(
-        nearly_all(right, inside.samples()),
-        "{}",
-        inside.examples(|s| !s.has_in_order(&frames))
-    );
+    assert_seen("go-stacks", &inside, FEWEST, PART);
+    assert_right(&inside, &["goexit", "main.main", "allocateLarge", "systemstack"]);
 }
 
 #[test]
 fn a_growing_go_stack_leads_back_to_its_goroutine() {
-    let frames = ["goexit", "growStack", "grow", "newstack"];
     let inside = observed("go-stacks").only(|stack| stack.has("newstack") && stack.has("grow"));
-    assert!(inside.samples() >= 3, "only {} samples", inside.samples());
-    assert_whole_share(&observed("go-stacks").with("newstack"), "newstack");
-    let right = inside.count(|stack| stack.has_in_order(&frames));
-    assert!(
-        nearly_all(right, inside.samples()),
-        "{}",
-        inside.examples(|s| !s.has_in_order(&frames))
-    );
+    assert_seen("go-stacks", &inside, 3, 0.01);
+    assert_right(&inside, &["goexit", "growStack", "grow", "newstack"]);
 }
 
 #[test]
-fn a_frame_told_by_a_register_is_whole_where_the_leaf_has_left_it_alone_and_never_wrong() {
-    let all = observed("registers");
-    let kept = all.with("leaves_rax_alone");
+fn a_frame_told_by_a_register_that_the_leaf_has_left_alone_is_whole() {
+    let kept = observed("registers").with("leaves_rax_alone");
+    assert_seen("registers", &kept, FEWEST, PART);
     assert_whole(&kept, "leaves_rax_alone");
     let frames = ["main", "call_with_register", "with_cfa_in_register", "leaves_rax_alone"];
-    let right = kept.count(|stack| stack.has_in_order(&frames));
-    assert!(nearly_all(right, kept.samples()), "{}", kept.examples(|s| !s.has_in_order(&frames)));
-    let lost = all.with("uses_rax");
-    assert!(lost.samples() >= FEWEST, "only {} samples", lost.samples());
+    assert_right(&kept, &frames);
+}
+
+#[test]
+fn a_frame_told_by_a_register_that_the_leaf_has_used_is_never_wrong() {
+    let lost = observed("registers").with("uses_rax");
+    assert_seen("registers", &lost, FEWEST, PART);
     let frames = ["main", "call_with_lost_register", "with_cfa_in_lost_register", "uses_rax"];
     let wrong = lost.only(|stack| stack.truncated.is_none() && !stack.has_in_order(&frames));
     assert!(wrong.stacks.is_empty(), "says that it is whole:\n{}", wrong.examples(|_| true));
