@@ -13,10 +13,11 @@ use crate::go::GoCode;
 use crate::image::Image;
 use crate::intern::RuleSet;
 use crate::pages::PageBuilder;
-use crate::spans::Piece;
+use crate::spans::{Piece, Source};
 use crate::table::{CompactTable, RuleId, Stats};
 
-/// A hole shorter than this is padding between functions and is not marked (16-byte alignment leaves at most 15).
+/// A hole shorter than this between described functions is padding and is not marked (16-byte alignment leaves at most 15).
+/// What was followed has its padding with it: a hole beside it is code that was not understood, however short.
 pub(crate) const MIN_GAP: u64 = 16;
 
 /// Turns pieces, in ascending order, into the rows of `range`.
@@ -27,7 +28,8 @@ pub(crate) struct RowWriter {
     pages: PageBuilder,
     rules: RuleSet,
     pub(crate) stats: Stats,
-    covered_to: Option<u64>,
+    /// Where the last piece ended, and who described it.
+    covered_to: Option<(u64, Source)>,
 }
 
 impl RowWriter {
@@ -46,13 +48,14 @@ impl RowWriter {
 
     /// Marks the hole before `piece`, if it is one.
     pub(crate) fn begin(&mut self, piece: &Piece) -> Result<(), Error> {
-        if let Some(end) = self.covered_to
-            && piece.start - end >= MIN_GAP
+        if let Some((end, source)) = self.covered_to
+            && piece.start > end
+            && (piece.start - end >= MIN_GAP || [source, piece.source].contains(&Source::Code))
         {
             self.stats.gaps += 1;
             self.set(end, RuleSet::NONE)?;
         }
-        self.covered_to = Some(piece.end());
+        self.covered_to = Some((piece.end(), piece.source));
         Ok(())
     }
 
@@ -117,7 +120,7 @@ impl RowWriter {
     }
 
     pub(crate) fn finish(mut self) -> Result<CompactTable, Error> {
-        if let Some(end) = self.covered_to {
+        if let Some((end, _)) = self.covered_to {
             self.set(end, RuleSet::NONE)?;
         }
         let (pages, rows) = self.pages.finish();

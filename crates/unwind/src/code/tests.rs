@@ -345,3 +345,13 @@ fn a_loop_that_is_left_in_its_middle_does_not_hide_the_return() {
     let rules = rules_of(code, 9);
     assert!(rules.iter().all(|rule| rule.is_some_and(|rule| rule.cfa_offset == 8)), "{rules:?}");
 }
+
+#[test]
+fn code_that_is_not_understood_has_no_rule_however_short_it_is() {
+    let code = "sub $24, %rsp\n1: jmp 1b\n mov %eax, %ecx\n jmp *%rcx\n\
+                .p2align 4\n push %rbx\n pop %rbx\n ret\n";
+    let rules = rules_of(code, 17);
+    assert_eq!(rules[4].map(|rule| rule.cfa_offset), Some(32), "{rules:?}");
+    assert!(rules[6..10].iter().all(Option::is_none), "{rules:?}");
+    assert_eq!(rules[16].map(|rule| rule.cfa_offset), Some(8), "{rules:?}");
+}
