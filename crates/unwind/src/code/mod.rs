@@ -10,6 +10,7 @@ mod frame;
 mod frame_pointers;
 mod probe;
 mod returned_to;
+mod stubs;
 mod switch;
 
 use std::collections::BTreeSet;
@@ -41,7 +42,8 @@ pub(crate) struct RecognizedCode {
 
 impl RecognizedCode {
     /// Follows the code in the executable sections of `image` that `described` leaves out. Without section headers
-    /// there is no telling code from data, and it is only followed from the entry point on.
+    /// there is no telling code from data, and it is only followed from the entry point, functions that the dynamic
+    /// linker knows, and its stubs on.
     ///
     /// If more than `max_bytes` are left out, none is followed: all of it is a guess where it keeps frame pointers.
     pub(crate) fn find<'d, R: ReadRef<'d>>(
@@ -112,6 +114,7 @@ impl RecognizedCode {
         }
         flow.follow_entry(image.entry());
         flow.follow_functions(function_symbols(image, holes));
+        flow.follow_functions(stubs::find(image, holes));
         if !image.sections().is_empty() {
             flow.follow_the_rest();
         }
@@ -218,5 +221,7 @@ fn function_symbols<'d, R: ReadRef<'d>>(
 
 #[cfg(test)]
 mod flow_tests;
+#[cfg(test)]
+mod headerless_tests;
 #[cfg(test)]
 mod tests;

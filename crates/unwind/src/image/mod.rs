@@ -3,6 +3,7 @@
 //! All offsets and sizes are checked against the file and the budget; nothing is read whole. Symbols, relocations and
 //! line tables are not its matter.
 
+mod dynamic;
 mod section;
 mod sparse;
 
@@ -40,6 +41,8 @@ pub(crate) struct Image<'d, R> {
     header: &'d FileHeader64<LittleEndian>,
     segments: &'d [ProgramHeader64<LittleEndian>],
     sections: Vec<Section<'d>>,
+    /// Without section headers: what the dynamic section tells of them.
+    stand_ins: Vec<Section<'d>>,
     loads: Vec<Load>,
     pub(crate) machine: Machine,
     /// What the file maps as code: sorted, disjoint, below 2^47.
@@ -63,17 +66,22 @@ impl<'d, R: ReadRef<'d>> Image<'d, R> {
         let loads: Vec<Load> =
             segments.iter().filter_map(|segment| load(segment, file_len)).take(MAX_LOADS).collect();
         let code = code_ranges(&loads);
-        Ok(Self {
+        let mut image = Self {
             data,
             file_len,
             header,
             segments,
             sections,
+            stand_ins: Vec::new(),
             loads,
             machine,
             code,
             max_section_bytes,
-        })
+        };
+        if image.sections.is_empty() {
+            image.stand_ins = image.dynamic_sections();
+        }
+        Ok(image)
     }
 
     /// `e_entry`
@@ -81,12 +89,14 @@ impl<'d, R: ReadRef<'d>> Image<'d, R> {
         self.header.e_entry.get(LittleEndian)
     }
 
+    /// Those that have headers.
     pub(crate) fn sections(&self) -> &[Section<'d>] {
         &self.sections
     }
 
     pub(crate) fn section(&self, name: &str) -> Option<&Section<'d>> {
-        self.sections.iter().find(|section| section.name == name.as_bytes())
+        let mut sections = self.sections.iter().chain(&self.stand_ins);
+        sections.find(|section| section.name == name.as_bytes())
     }
 
     pub(crate) fn is_code(&self, svma: u64) -> bool {

@@ -19,7 +19,17 @@ pub(crate) struct Section<'d> {
     pub(crate) address: u64,
     pub(crate) size: u64,
     pub(crate) flags: u64,
-    raw: &'d elf::SectionHeader64<LittleEndian>,
+    /// Offset and size in the file, where it has bytes there.
+    in_file: Option<(u64, u64)>,
+    header: Option<&'d elf::SectionHeader64<LittleEndian>>,
+}
+
+impl<'d> Section<'d> {
+    /// A section of data that is known from elsewhere.
+    pub(super) fn without_header(name: &'d [u8], address: u64, in_file: (u64, u64)) -> Self {
+        let flags = u64::from(elf::SHF_ALLOC);
+        Self { name, address, size: in_file.1, flags, in_file: Some(in_file), header: None }
+    }
 }
 
 /// A section's contents.
@@ -41,13 +51,14 @@ pub(super) fn read_table<'d, R: ReadRef<'d>>(
     let Ok(table) = header.sections(LittleEndian, data) else { return Vec::new() };
     table
         .iter()
-        .filter_map(|raw| {
+        .filter_map(|header| {
             Some(Section {
-                name: table.section_name(LittleEndian, raw).ok()?,
-                address: raw.sh_addr(LittleEndian),
-                size: raw.sh_size(LittleEndian),
-                flags: raw.sh_flags(LittleEndian),
-                raw,
+                name: table.section_name(LittleEndian, header).ok()?,
+                address: header.sh_addr(LittleEndian),
+                size: header.sh_size(LittleEndian),
+                flags: header.sh_flags(LittleEndian),
+                in_file: header.file_range(LittleEndian),
+                header: Some(header),
             })
         })
         .collect()
@@ -61,11 +72,11 @@ impl<'d, R: ReadRef<'d>> Image<'d, R> {
     ) -> Result<Option<SectionData<'d>>, Error> {
         let Some(section) = self.section(name) else { return Ok(None) };
         let unreadable = Error::UnreadableSection(name);
-        let Some((offset, size)) = section.raw.file_range(LittleEndian) else { return Ok(None) };
+        let Some((offset, size)) = section.in_file else { return Ok(None) };
         self.check_size(name, size)?;
         let bytes = self.file_bytes(offset, size).ok_or(unreadable.clone())?;
-        let compression = section.raw.compression(LittleEndian, self.data);
-        let data = match compression.map_err(|_| unreadable.clone())? {
+        let compression = section.header.map(|header| header.compression(LittleEndian, self.data));
+        let data = match compression.transpose().map_err(|_| unreadable.clone())?.flatten() {
             None => Cow::Borrowed(bytes),
             Some((header, header_offset, compressed_size)) => {
                 use object::read::elf::CompressionHeader as _;
@@ -90,9 +101,7 @@ impl<'d, R: ReadRef<'d>> Image<'d, R> {
     /// Where the contents of a section are, if they are in the file as they are.
     pub(crate) fn section_place(&self, name: &'static str) -> Result<Option<Place>, Error> {
         let Some(section) = self.section(name) else { return Ok(None) };
-        let Some((file_offset, size)) = section.raw.file_range(LittleEndian) else {
-            return Ok(None);
-        };
+        let Some((file_offset, size)) = section.in_file else { return Ok(None) };
         self.check_size(name, size)?;
         let is_packed = section.flags & u64::from(elf::SHF_COMPRESSED) != 0;
         let is_inside = file_offset.checked_add(size).is_some_and(|end| end <= self.file_len);
