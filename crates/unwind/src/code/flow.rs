@@ -9,6 +9,7 @@ use iced_x86::{
     Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic,
 };
 
+use super::fibre;
 use super::frame::Frame;
 use super::probe::{Code, Probe};
 use super::switch::{Read, Switch};
@@ -128,6 +129,18 @@ impl<'r, 'd> Flow<'r, 'd> {
         self.pending.push((svma, frame));
     }
 
+    /// Follows code at `svma`, whose address is taken, if a stack begins there.
+    fn begin_stack(&mut self, svma: u64) {
+        let Some((index, offset)) = self.locate(svma) else { return };
+        let frame = match fibre::beginning(self.ranges[index].bytes, offset) {
+            Some(fibre::Beginning::Jump) => Frame::ROOT,
+            Some(fibre::Beginning::Exit) => Frame::RETURNED_TO,
+            None => return,
+        };
+        self.starts.insert(svma);
+        self.pending.push((svma, frame));
+    }
+
     fn entry_frame(&self, index: usize, offset: usize) -> Frame {
         let bytes = &self.ranges[index].bytes[offset..];
         let is_sigreturn = SIGRETURN.iter().any(|code| bytes.starts_with(code));
@@ -232,6 +245,9 @@ impl<'r, 'd> Flow<'r, 'd> {
             let Some(id) = self.id(frame) else { break };
             self.ranges[index].frames[at..decoder.position().min(bytes.len())].fill(id);
             switch.note(&instruction);
+            if let Some(target) = fibre::taken_address(&instruction) {
+                self.begin_stack(target);
+            }
             if !self.branch(&instruction, frame, switch) {
                 break;
             }
@@ -305,9 +321,10 @@ impl<'r, 'd> Flow<'r, 'd> {
                     Some(targets) => {
                         self.pending.extend(targets.into_iter().map(|target| (target, frame)));
                     }
-                    None => {
+                    None if frame.sp().is_some() => {
                         self.indirect_jumps.insert(instruction.ip(), frame);
                     }
+                    None => {}
                 }
                 false
             }
@@ -354,8 +371,7 @@ impl<'r, 'd> Flow<'r, 'd> {
                     {
                         end += padding;
                     }
-                    // A signal handler returns to the trampoline, and return addresses are looked up a byte before.
-                    let early = u64::from(*self.frame(id) == Frame::SIGNAL && start > 0);
+                    let early = u64::from(self.frame(id).is_returned_to() && start > 0);
                     sink(range.start + start as u64 - early..range.start + end as u64, rule);
                 }
                 start = end;

@@ -35,6 +35,8 @@ pub(super) struct Frame {
 enum Whole {
     No,
     Root,
+    /// As `Root`, where a stack's first function returns to.
+    ReturnedTo,
     Signal,
 }
 
@@ -48,6 +50,9 @@ impl Frame {
 
     /// The process's first instruction.
     pub(super) const ROOT: Self = Self { whole: Whole::Root, ..Self::ENTRY };
+
+    /// The first instruction of code that a stack's first function returns to.
+    pub(super) const RETURNED_TO: Self = Self { whole: Whole::ReturnedTo, ..Self::ENTRY };
 
     /// A signal trampoline's first instruction, with the ucontext on top of the stack.
     pub(super) const SIGNAL: Self = Self { whole: Whole::Signal, ..Self::ENTRY };
@@ -70,10 +75,15 @@ impl Frame {
         self.sp.filter(|_| self.whole == Whole::No)
     }
 
+    /// Whether it is entered by a return, without a call before it: a return address is looked up a byte before it.
+    pub(super) fn is_returned_to(&self) -> bool {
+        matches!(self.whole, Whole::Signal | Whole::ReturnedTo)
+    }
+
     /// `None` where the frame was lost.
     pub(super) fn rule(&self) -> Option<Rule> {
         match self.whole {
-            Whole::Root => return Some(Rule::ROOT),
+            Whole::Root | Whole::ReturnedTo => return Some(Rule::ROOT),
             Whole::Signal => return Some(Rule::signal(0)),
             Whole::No => {}
         }

@@ -5,6 +5,7 @@
 //! saves the frame pointer and rbx; where that is lost, no rule is given. It is bounded to little code: it stands in
 //! for missing information, and is no replacement for it. Of much code it is only asked whether it keeps frame pointers.
 
+mod fibre;
 mod flow;
 mod frame;
 mod frame_pointers;
@@ -122,7 +123,10 @@ impl RecognizedCode {
         flow.for_each_run(|range, rule| {
             let Ok(len) = u32::try_from(range.end - range.start) else { return };
             match found.spans.last_mut() {
-                Some(last) if last.start + u64::from(last.len) == range.start => last.len += len,
+                // One that begins early is in its neighbour.
+                Some(last) if last.start + u64::from(last.len) >= range.start => {
+                    last.len = u32::try_from(range.end - last.start).unwrap_or(last.len);
+                }
                 _ => found.spans.push(Span { start: range.start, len, key: 0 }),
             }
             found.rows.push((range.start, rule));

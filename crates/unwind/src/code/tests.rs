@@ -355,3 +355,26 @@ fn code_that_is_not_understood_has_no_rule_however_short_it_is() {
     assert!(rules[6..10].iter().all(Option::is_none), "{rules:?}");
     assert_eq!(rules[16].map(|rule| rule.cfa_offset), Some(8), "{rules:?}");
 }
+
+#[test]
+fn a_stack_begins_where_a_fibre_does() {
+    let code = "lea 1f(%rip), %rax\n mov %rax, 56(%rdi)\n lea 2f(%rip), %rcx\n mov %rcx, 48(%rdi)\n ret\n\
+                1: push %rbp\n jmp *%rbx\n\
+                2: xor %rdi, %rdi\n call exit@plt\n hlt\n\
+                .p2align 4\n mov %rdi, %rax\n ret\n";
+    let rules = rules_of(code, 52);
+    let kinds: Vec<_> = rules.iter().map(|rule| rule.map(|rule| rule.kind)).collect();
+    let [jump, exit, next] = [23, 26, 48];
+    assert_eq!(kinds[jump - 1], Some(RuleKind::Offset), "what takes the addresses");
+    // The jump, and the byte before what its function returns to, which is looked up for that return address.
+    assert!(kinds[jump..exit + 9].iter().all(|kind| *kind == Some(RuleKind::Root)), "{kinds:?}");
+    assert_eq!(rules[next].map(|rule| rule.cfa_offset), Some(8), "{rules:?}");
+}
+
+#[test]
+fn a_call_that_does_not_return_has_the_caller_of_its_function() {
+    // Its address is taken, but what is before it calls: a return address here may be that call's.
+    let code = "sub $8, %rsp\n lea 2f(%rip), %rcx\n call exit@plt\n2: xor %rdi, %rdi\n call exit@plt\n hlt\n";
+    let rules = rules_of(code, 16);
+    assert_eq!(rules[15].map(|rule| (rule.kind, rule.cfa_offset)), Some((RuleKind::Offset, 16)));
+}
