@@ -2,42 +2,11 @@
 /* Samples that user space unwinds: what it needs for that, copied in the moment of the sample. */
 #pragma once
 
+#include "copy_go.h"
 #include "platform_bpf.h"
 #include "send.h"
 
 extern const volatile struct ir_config ir_config;
-
-struct copy_stack {
-	struct ir_copy *copy;
-	u64 address;	/* of the first page up, or after the first page down */
-	u64 *pages;	/* IR_COPY_WORDS of them; bit n: page n was copied */
-};
-
-IR_INLINE long copy_page(struct copy_stack *stack, u32 index, u64 address)
-{
-	u64 taken = stack->copy->pages;
-
-	if (taken >= IR_COPY_PAGES)
-		return 1;
-	u64 offset = (taken & (IR_COPY_PAGES - 1)) * IR_COPY_PAGE;
-
-	/* A page to which nothing was ever written is not there, in the midst of a large frame too. */
-	if (!ir_read_user(stack->copy->stack + offset, IR_COPY_PAGE, address))
-		return 0;
-	stack->copy->pages = taken + 1;
-	stack->pages[(index >> 6) & (IR_COPY_WORDS - 1)] |= 1ULL << (index & 63);
-	return 0;
-}
-
-static long copy_page_up(u32 index, struct copy_stack *stack)
-{
-	return copy_page(stack, index, stack->address + (u64)index * IR_COPY_PAGE);
-}
-
-static long copy_page_down(u32 index, struct copy_stack *stack)
-{
-	return copy_page(stack, index, stack->address - (u64)(index + 1) * IR_COPY_PAGE);
-}
 
 /* The address after a thread's own stack: the kernel has put the main thread's, and thread libraries keep theirs below TLS. */
 IR_INLINE u64 stack_root(struct task_struct *task)
@@ -113,6 +82,8 @@ IR_APART int fill_copy(struct ir_cpu *cpu, struct task_struct *task, struct ir_c
 	copy->pages = 0;
 	for (u32 i = 0; i < IR_COPY_WORDS; i++)
 		copy->head.stack_pages[i] = copy->head.root_pages[i] = 0;
+	for (u32 i = 0; i < IR_OTHER_PAGES; i++)
+		copy->head.other_pages[i] = 0;
 	copy->head.stack_address = stack.address;
 	u64 root = stack_root(task), wanted = on_signal_stack ? IR_COPY_PAGES / 2 : IR_COPY_PAGES;
 
@@ -120,12 +91,14 @@ IR_APART int fill_copy(struct ir_cpu *cpu, struct task_struct *task, struct ir_c
 	if (root > stack.address && (root - stack.address) / IR_COPY_PAGE < wanted)
 		wanted = (root - stack.address) / IR_COPY_PAGE;
 	bpf_loop(wanted, copy_page_up, &stack, 0);
+	copy->head.root_address = root;
 	if (on_signal_stack) {
 		stack.address = root;
 		stack.pages = copy->head.root_pages;
 		bpf_loop(IR_COPY_PAGES / 2, copy_page_down, &stack, 0);
+	} else {
+		copy_goroutine(copy, task);
 	}
-	copy->head.root_address = stack.address;
 	return 0;
 }
 

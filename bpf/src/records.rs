@@ -38,7 +38,8 @@ pub struct DeferredSample {
     /// Return addresses that uretprobes have replaced, the innermost first; slot 0: no more.
     pub returns: [ir_return; IR_RETURNS as usize],
     /// The thread's stack from the stack pointer's page up; where that is the stack of a signal handler, the thread's own
-    /// up to its root besides. In order of address.
+    /// up to its root besides; where it is the system stack of Go's runtime, that of the goroutine, and what tells of it. In
+    /// order of address.
     pub memory: Vec<CopiedMemory>,
 }
 
@@ -178,9 +179,12 @@ impl Record {
         let below = pages_of(down)
             .map(|number| head.root_address.wrapping_sub(page_at(u64::from(IR_COPY_PAGE), number)));
         let mut copies = bytes.get(size_of::<ir_deferred>()..)?.chunks_exact(IR_COPY_PAGE as usize);
-        let mut pages =
-            above.chain(below).map(|at| Some((at, copies.next()?))).collect::<Option<Vec<_>>>()?;
-        pages.sort_unstable_by_key(|(address, _)| *address);
+        let others = head.other_pages.into_iter().filter(|address| *address != 0);
+        let mut pages = (above.chain(others).chain(below))
+            .map(|at| Some((at, copies.next()?)))
+            .collect::<Option<Vec<_>>>()?;
+        pages.sort_by_key(|(address, _)| *address);
+        pages.dedup_by_key(|(address, _)| *address);
         Some(Self::Deferred(Box::new(DeferredSample {
             sample: head.sample,
             registers: head.registers,
@@ -241,9 +245,10 @@ mod tests {
             stack_pages: [0b101, 0, 0, 1],
             root_address: 0x9_0000,
             root_pages: [1 << 63 | 0b1011, 0, 0, 0],
+            other_pages: [0, 0xa000, 0x9000, 0, 0],
             ..Default::default()
         };
-        let pages = [1, 2, 7, 6, 5, 4, 3].map(|byte| vec![byte; PAGE]).concat();
+        let pages = [1, 2, 7, 8, 9, 6, 5, 4, 3].map(|byte| vec![byte; PAGE]).concat();
         let bytes = [bytes_of(&head), &pages].concat();
         let records = decode(&bytes).unwrap();
         let [Record::Deferred(deferred)] = &records[..] else { panic!("{records:?}") };
@@ -253,7 +258,7 @@ mod tests {
         };
         let expected = [
             piece(0x7000, &[1]),
-            piece(0x9000, &[2]),
+            piece(0x9000, &[2, 8]),
             piece(0x5_0000, &[3]),
             piece(0x8_c000, &[4]),
             piece(0x8_e000, &[5, 6]),

@@ -61,6 +61,7 @@ const PROGRAMS: &[Program] = &[
     with(by(Compiler::Go, "shares-go", &["shares"]), &["-ldflags=-s -w"]),
     by(Compiler::Go, "go-stacks", &["stacks"]),
     by(Compiler::Go, "go-server", &["server"]),
+    by(Compiler::Go, "go-brief", &["brief"]),
     c("recursion", &["c/recursion.c"]),
     c("signal", &["c/signal.c"]),
     with(c("libplugin.so", &["c/plugin.c"]), &["-shared", "-fPIC"]),

@@ -30,6 +30,14 @@ static BRIEF: LazyLock<Result<Scene, String>> = LazyLock::new(|| {
     })
 });
 
+static BRIEF_GO: LazyLock<Result<Scene, String>> = LazyLock::new(|| {
+    record(|| {
+        let program = built("go-brief")?;
+        (0..20)
+            .try_for_each(|_| run(Command::new(&program).env("OTEL_SERVICE_NAME", "e2e-go-brief")))
+    })
+});
+
 static GZIP_LOOP: LazyLock<Result<Scene, String>> = LazyLock::new(|| {
     record(|| {
         let dir = scratch_dir()?;
@@ -121,6 +129,18 @@ fn processes_that_live_30_ms_are_named() {
     let burning = brief().with("brief_burn");
     assert!(burning.samples() * 10 >= brief().samples() * 8, "{}", brief().examples(|_| true));
     let right = burning.count(|stack| stack.has_in_order(&["main", "brief_life", "brief_burn"]));
+    assert!(right as f64 >= WHOLE * burning.samples() as f64, "{}", burning.examples(|_| true));
+}
+
+#[test]
+fn of_go_programs_that_live_30_ms_both_stacks_are_seen() {
+    let scene = scene(&BRIEF_GO);
+    let observed = Observed::of(&scene.outcome.folded, &["e2e-go-brief"]);
+    assert_seen(scene, &observed, 150);
+    let burning = observed.with("burn_in_c");
+    let right = burning.count(|stack| {
+        stack.truncated.is_none() && stack.has_in_order(&["main.main", "main.callC", "burn_in_c"])
+    });
     assert!(right as f64 >= WHOLE * burning.samples() as f64, "{}", burning.examples(|_| true));
 }
 

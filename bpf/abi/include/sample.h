@@ -105,23 +105,28 @@ struct ir_return {
 };
 _Static_assert(sizeof(struct ir_return) == 16, "a replaced return address is 16 bytes");
 
+/* Single pages that travel with a copy. */
+#define IR_OTHER_PAGES 5
+
 /*
  * A sample whose process or table the kernel does not know yet: registers and the top of the stack travel, and user space
  * unwinds with the same code once the tables are there. A signal handler that runs on a stack of its own has interrupted
- * another: the thread's own stack then travels too. The pages follow, upwards from stack_address, then downwards from
- * root_address; those that could not be read are left out.
+ * another: the thread's own stack then travels too; and Go's system stack works for a goroutine, whose stack then does, and the
+ * pages that tell of it. The pages follow: upwards from stack_address, the single ones, downwards from root_address; those that could not be read
+ * are left out.
  */
 struct ir_deferred {
 	struct ir_sample sample;
 	struct ir_registers registers;
 	unsigned long long stack_address;	/* runtime address of the page of the stack pointer */
 	unsigned long long stack_pages[IR_COPY_WORDS];	/* bit n: the page n pages above it follows */
-	unsigned long long root_address;	/* runtime address of the end of the thread's own stack */
+	unsigned long long root_address;	/* runtime address of the end of the other stack */
 	unsigned long long root_pages[IR_COPY_WORDS];	/* bit n: the page that ends n pages below it follows */
+	unsigned long long other_pages[IR_OTHER_PAGES];	/* runtime addresses; 0: none */
 	struct ir_page_key missing;		/* the page of a table that the walk lacked; image 0: another reason */
 	struct ir_return returns[IR_RETURNS];	/* the innermost first; slot 0: no more */
 };
-_Static_assert(sizeof(struct ir_deferred) == 432, "a deferred sample's head is 432 bytes");
+_Static_assert(sizeof(struct ir_deferred) == 472, "a deferred sample's head is 472 bytes");
 
 /*
  * What a process was given to execute with: it may be gone before its environment can be read. environment_bytes bytes
