@@ -61,6 +61,7 @@ export interface Quality {
   low_confidence_frames: number;
   frames: number;
   rooted_share: number;
+  guessed: number;
   user_stacks: number;
 }
 

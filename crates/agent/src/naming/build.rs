@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use infrared_bpf::abi::{IR_STOP_COMPLETE, stop_reason_text};
+use infrared_bpf::UserStack;
+use infrared_bpf::abi::{IR_FRAME_LOW_CONFIDENCE, IR_STOP_COMPLETE, stop_reason_text};
 use infrared_processes::host::Clocks;
 use infrared_profile::{Builder, LocationId, Profile, Series, StackId, ValueType, labels};
 
@@ -11,6 +12,9 @@ use super::{
     frames::{FrameNamer, WindowNames, thread_name},
 };
 use crate::window::{ClosedWindow, ProcessRef, SampleKey, Samples, Span};
+
+/// How stacks end that reach their thread's entry, and have a guess on the way.
+const GUESSED: &str = "guessed";
 
 /// How the user stacks of a window ended, in samples.
 #[derive(Debug, Default)]
@@ -104,18 +108,18 @@ impl Part<'_> {
             }
         }
         if key.user_stack != 0 {
-            let end = match window.user_stack(key.user_stack) {
+            let (end, is_whole) = match window.user_stack(key.user_stack) {
                 Some(stack) => {
                     let names = &mut self.names;
                     let whose = (stack, process);
                     locations
                         .extend(frames.user_locations(builder, window, names, whose, first_ns));
-                    stop_reason_text(stack.stop_reason)
+                    (end_of(stack), stack.stop_reason == IR_STOP_COMPLETE)
                 }
-                None => "stack lost",
+                None => ("stack lost", false),
             };
             *self.ends.by_reason.entry(end).or_default() += samples;
-            if end != stop_reason_text(IR_STOP_COMPLETE) {
+            if !is_whole {
                 locations.push(builder.truncated(end));
             }
         }
@@ -132,6 +136,16 @@ impl Part<'_> {
         let duration_ns = self.span.end_ns - self.span.start_ns;
         (self.builder.finish(duration_ns), self.names.without_places())
     }
+}
+
+/// How a stack ends. One that reaches its thread's entry by a guess is not known to be right.
+fn end_of(stack: &UserStack) -> &'static str {
+    let is_guess = |flags: u16| u32::from(flags) & IR_FRAME_LOW_CONFIDENCE != 0;
+    let has_guess = stack.frames.iter().any(|frame| is_guess(frame.flags));
+    if stack.stop_reason == IR_STOP_COMPLETE && has_guess {
+        return GUESSED;
+    }
+    stop_reason_text(stack.stop_reason)
 }
 
 fn series_of(process: &ProcessRef, thread: &[u8; 16], config: &NamingConfig) -> Series {
@@ -167,6 +181,7 @@ mod tests {
     use std::{sync::Arc, time::Duration};
 
     use infrared_bpf::KernelStack;
+    use infrared_bpf::abi::{IR_STOP_MAX_FRAMES, ir_frame};
     use infrared_profile::folded::Unit;
 
     use super::*;
@@ -177,6 +192,26 @@ mod tests {
 
     /// Below the kernel's own text and above all programs of this machine.
     const PROGRAM: u64 = 0xffff_ffff_0000_0000;
+
+    #[test]
+    fn a_stack_with_a_guess_is_not_complete() {
+        let stack = |stop_reason, flags: &[u16]| UserStack {
+            hash: 1,
+            stop_reason,
+            pid: 0,
+            frames: flags
+                .iter()
+                .map(|flags| ir_frame { flags: *flags, ..ir_frame::default() })
+                .collect(),
+        };
+        for (stop_reason, flags, end) in [
+            (IR_STOP_COMPLETE, &[0, 1][..], "complete"),
+            (IR_STOP_COMPLETE, &[0, 3, 1], "guessed"),
+            (IR_STOP_MAX_FRAMES, &[0, 3, 1], "max frames"),
+        ] {
+            assert_eq!(end_of(&stack(stop_reason, flags)), end);
+        }
+    }
 
     #[test]
     fn one_address_that_two_programs_take_turns_at_has_the_name_of_each_in_one_window() {

@@ -32,9 +32,9 @@ pub(super) struct Counters {
     /// What the agent had to give up, by kind; nothing that did not happen.
     losses: BTreeMap<&'static str, u64>,
     damaged_records: u64,
-    /// Samples by why their user stack ended, `complete` left out.
+    /// Samples by why their user stack ended, those left out that reached their thread's entry.
     truncated: BTreeMap<String, u64>,
-    /// The same, `complete` included.
+    /// The same, with `complete`, and `guessed`: as complete, but for a guess on the way.
     stacks: BTreeMap<String, u64>,
     /// Stacks that were finished outside the kernel.
     deferred: u64,
@@ -43,8 +43,8 @@ pub(super) struct Counters {
     warnings: Vec<String>,
 }
 
-/// How a stack that reached its thread's entry ended.
-const COMPLETE: &str = "complete";
+/// How stacks that reached their thread's entry ended.
+const WHOLE: [&str; 2] = ["complete", "guessed"];
 
 impl Counters {
     pub(super) fn of(stats: &AgentStats) -> Self {
@@ -80,7 +80,7 @@ impl Counters {
             truncated: stats
                 .stacks
                 .iter()
-                .filter(|(reason, _)| reason.as_str() != COMPLETE)
+                .filter(|(reason, _)| !WHOLE.contains(&reason.as_str()))
                 .map(|(reason, count)| (reason.clone(), *count))
                 .collect(),
             stacks: stats.stacks.clone(),
@@ -99,7 +99,11 @@ mod tests {
     fn losses_and_truncations_are_told_by_reason() {
         let stats = AgentStats {
             kernel: BTreeMap::from([("samples_taken", 9), ("samples_lost_ring_full", 2)]),
-            stacks: BTreeMap::from([("complete".into(), 5), ("no mapping".into(), 1)]),
+            stacks: BTreeMap::from([
+                ("complete".into(), 5),
+                ("guessed".into(), 2),
+                ("no mapping".into(), 1),
+            ]),
             undelivered: BTreeMap::from([("naming too slow", 3)]),
             ..AgentStats::default()
         };

@@ -25,7 +25,10 @@ pub(crate) struct Quality {
     unnamed_frames: u64,
     low_confidence_frames: u64,
     frames: u64,
+    /// Of `user_stacks`: whole, and no frame of them is a guess.
     rooted_share: f64,
+    /// Stacks that are whole, but for a guess on the way.
+    guessed: u64,
     user_stacks: u64,
 }
 
@@ -62,13 +65,16 @@ fn of_samples(profile: &Profile) -> Quality {
     for sample in &profile.samples {
         quality.samples_taken += sample.value;
         let Some(stack) = profile.stack(sample.stack) else { continue };
+        let guessed_before = quality.low_confidence_frames;
         let is_user = add_frames(&mut quality, profile, stack, sample.value);
+        let has_guess = quality.low_confidence_frames > guessed_before;
         let reason = stop_reason(profile, stack);
         if is_user || reason.is_some() {
             quality.user_stacks += sample.value;
         }
         match reason {
             Some(reason) => *quality.truncated.entry(reason).or_default() += sample.value,
+            None if is_user && has_guess => quality.guessed += sample.value,
             None if is_user => rooted += sample.value,
             None => {}
         }
@@ -135,11 +141,14 @@ mod tests {
         let kernel = frame(FrameKind::Kernel, false);
         let user = frame(FrameKind::Native, false);
         let unnamed = frame(FrameKind::Native, true);
+        let guess = builder.location(Location { low_confidence: true, ..Location::default() });
         let cut = builder.truncated("no table");
         for (locations, value) in [
             (vec![kernel], 10),
             (vec![kernel, user], 4),
             (vec![unnamed, user], 2),
+            (vec![user, guess, user], 5),
+            (vec![guess, cut], 1),
             (vec![user, cut], 2),
             (vec![cut], 1),
         ] {
@@ -147,10 +156,11 @@ mod tests {
             builder.add(series, stack, value);
         }
         let quality = of_samples(&builder.finish(1));
-        assert_eq!(quality.samples_taken, 19);
-        assert_eq!(quality.user_stacks, 9);
-        assert_eq!(quality.truncated, BTreeMap::from([("no table".to_owned(), 3)]));
-        assert!((quality.rooted_share - 6.0 / 9.0).abs() < 1e-9);
-        assert_eq!((quality.frames, quality.unnamed_frames), (10 + 8 + 4 + 2, 2));
+        assert_eq!(quality.samples_taken, 25);
+        assert_eq!(quality.user_stacks, 15);
+        assert_eq!(quality.truncated, BTreeMap::from([("no table".to_owned(), 4)]));
+        assert_eq!((quality.guessed, quality.low_confidence_frames), (5, 6));
+        assert!((quality.rooted_share - 6.0 / 15.0).abs() < 1e-9);
+        assert_eq!((quality.frames, quality.unnamed_frames), (10 + 8 + 4 + 2 + 15 + 1, 2));
     }
 }
