@@ -447,7 +447,7 @@ fn sets_frame_pointer(bytes: &[u8]) -> bool {
     matches!(*bytes, [0x55, 0x48, 0x89, 0xe5, ..] | [0x55, 0x48, 0x8b, 0xec, ..])
 }
 
-/// Whether code starts with a push of a callee-saved register, `sub rsp` or `endbr64`.
+/// Whether code starts with a push of a callee-saved register, `sub rsp`, `endbr64`, or `mov reg, rsp; and rsp`.
 fn starts_function(bytes: &[u8]) -> bool {
     matches!(
         *bytes,
@@ -455,5 +455,6 @@ fn starts_function(bytes: &[u8]) -> bool {
             | [0x41, 0x54..=0x57, ..]
             | [0x48, 0x83 | 0x81, 0xec, ..]
             | [0xf3, 0x0f, 0x1e, 0xfa, ..]
+            | [0x48 | 0x49, 0x89, 0xe0..=0xe7, 0x48, 0x83, 0xe4, ..]
     )
 }

@@ -1,6 +1,8 @@
 //! A frame while its function's instructions are followed, and what one instruction does to it.
 
-use iced_x86::{Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register};
+use iced_x86::{
+    Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register, UsedRegister,
+};
 
 use crate::rule::{Rule, RuleKind, Slot};
 
@@ -18,6 +20,14 @@ enum Saved {
     Lost,
 }
 
+/// A register that code keeps sp in while it aligns the stack: `register = CFA - at`. It is known as long as no instruction
+/// has copied it: code with no other way back has the register wherever it may go on, after its calls and in its loops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Held {
+    register: Register,
+    at: i32,
+}
+
 /// What is known at one instruction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Frame {
@@ -25,6 +35,7 @@ pub(super) struct Frame {
     sp: Option<i32>,
     /// `rbp = CFA - n`
     fp: Option<i32>,
+    held: Option<Held>,
     saved_fp: Saved,
     saved_rbx: Saved,
     whole: Whole,
@@ -42,8 +53,14 @@ enum Whole {
 
 impl Frame {
     /// A function's first instruction: the return address is on top of the stack.
-    pub(super) const ENTRY: Self =
-        Self { sp: Some(8), fp: None, saved_fp: Saved::No, saved_rbx: Saved::No, whole: Whole::No };
+    pub(super) const ENTRY: Self = Self {
+        sp: Some(8),
+        fp: None,
+        held: None,
+        saved_fp: Saved::No,
+        saved_rbx: Saved::No,
+        whole: Whole::No,
+    };
 
     /// The first entry of a lazy procedure linkage table: the entries that jump to it have pushed an index.
     pub(super) const PLT_START: Self = Self { sp: Some(16), ..Self::ENTRY };
@@ -92,6 +109,7 @@ impl Frame {
             (Some(offset), _) => (RBP, offset),
             // Below 0 the return address is no longer on the stack; at 0 it is still readable below it.
             (None, Some(offset)) if offset >= 0 => (RSP, offset),
+            (None, None) => self.held.and_then(|held| Some((number(held.register)?, held.at)))?,
             _ => return None,
         };
         Some(Rule {
@@ -117,6 +135,9 @@ impl Frame {
             return self;
         }
         for used in factory.info(instruction).used_registers() {
+            if self.held.is_some_and(|held| ends_hold(held.register, instruction, *used)) {
+                self.held = None;
+            }
             if !writes(used.access()) {
                 continue;
             }
@@ -139,12 +160,14 @@ impl Frame {
         };
         match instruction.mnemonic() {
             Mnemonic::Push => {
+                self.held = self.held.filter(|held| held.register != register);
                 self.grow(8);
                 self.save(register, self.sp);
             }
             Mnemonic::Pushfq => self.grow(8),
             Mnemonic::Pop | Mnemonic::Popfq => {
                 self.load(register, self.sp);
+                self.held = self.held.filter(|held| held.register != register);
                 self.grow(-8);
                 if register == Register::RSP {
                     self.sp = None;
@@ -175,6 +198,12 @@ impl Frame {
                 self.fp = self.sp;
             }
             (Register::RSP, Some(Register::RBP)) => self.sp = self.fp,
+            (Register::RSP, Some(from)) => {
+                self.sp = self.held.filter(|held| held.register == from).map(|held| held.at);
+            }
+            (to, Some(Register::RSP)) if to != Register::RBX && number(to).is_some() => {
+                self.held = self.sp.map(|at| Held { register: to, at });
+            }
             (Register::RBP | Register::RBX, None) if instruction.op_kind(1) == OpKind::Memory => {
                 let address = self.address(instruction);
                 self.load(register, address);
@@ -272,6 +301,41 @@ fn slot(saved: Saved) -> Slot {
         Saved::At(offset) => Slot::at_cfa(i64::from(offset)).unwrap_or(Slot::Undefined),
         Saved::Lost => Slot::Undefined,
     }
+}
+
+/// The DWARF number of a general register (System V ABI, AMD64 supplement, figure 3.36).
+fn number(register: Register) -> Option<u8> {
+    const ORDER: [Register; 16] = [
+        Register::RAX,
+        Register::RDX,
+        Register::RCX,
+        Register::RBX,
+        Register::RSI,
+        Register::RDI,
+        Register::RBP,
+        Register::RSP,
+        Register::R8,
+        Register::R9,
+        Register::R10,
+        Register::R11,
+        Register::R12,
+        Register::R13,
+        Register::R14,
+        Register::R15,
+    ];
+    ORDER.iter().position(|known| *known == register).and_then(|at| u8::try_from(at).ok())
+}
+
+/// Whether an instruction changes `held` or copies it. It may address memory by it.
+fn ends_hold(held: Register, instruction: &Instruction, used: UsedRegister) -> bool {
+    let is_operand = |operand| {
+        instruction.op_kind(operand) == OpKind::Register
+            && instruction.op_register(operand).full_register() == held
+    };
+    used.register().full_register() == held
+        && (writes(used.access())
+            || instruction.mnemonic() == Mnemonic::Lea
+            || (0..instruction.op_count()).any(is_operand))
 }
 
 fn writes(access: OpAccess) -> bool {

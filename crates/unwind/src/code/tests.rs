@@ -378,3 +378,32 @@ fn a_call_that_does_not_return_has_the_caller_of_its_function() {
     let rules = rules_of(code, 16);
     assert_eq!(rules[15].map(|rule| (rule.kind, rule.cfa_offset)), Some((RuleKind::Offset, 16)));
 }
+
+#[test]
+fn a_function_that_aligns_its_stack_is_known_by_the_register_that_keeps_it() {
+    let code = "ret\n.p2align 4\n\
+                mov %rsp, %rcx\n and $-32, %rsp\n sub $96, %rsp\n call 1f\n mov 16(%rcx), %eax\n\
+                mov %rcx, %rsp\n ret\n.p2align 4\n\
+                1: movdqa %xmm0, 8(%rsp)\n xor %eax, %eax\n ret\n";
+    let rules = rules_of(code, 48);
+    let cfa = |at: usize| rules[at].map(|rule| (rule.cfa_reg, rule.cfa_offset));
+    assert_eq!((cfa(16), cfa(19)), (Some((7, 8)), Some((7, 8))), "before it is aligned");
+    assert_eq!(
+        (cfa(23), cfa(31), cfa(32)),
+        (Some((2, 8)), Some((2, 8)), Some((2, 8))),
+        "{rules:?}"
+    );
+    assert_eq!((cfa(38), cfa(48 - 1)), (Some((7, 8)), Some((7, 8))), "{rules:?}");
+}
+
+#[test]
+fn a_register_that_kept_the_stack_is_not_believed_once_it_was_copied() {
+    // In its second round the loop has another value in it.
+    let code = "ret\n.p2align 4\n\
+                mov %rsp, %rcx\n and $-32, %rsp\n sub $96, %rsp\n mov %rcx, 64(%rsp)\n\
+                1: add $4, %rdi\n mov (%rdi), %ecx\n test %ecx, %ecx\n jnz 1b\n\
+                mov 64(%rsp), %rsp\n ret\n";
+    let rules = rules_of(code, 48);
+    assert_eq!(rules[27].map(|rule| (rule.cfa_reg, rule.cfa_offset)), Some((2, 8)), "{rules:?}");
+    assert!(rules[32..46].iter().all(Option::is_none), "{rules:?}");
+}
