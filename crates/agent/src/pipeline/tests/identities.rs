@@ -165,3 +165,14 @@ fn a_program_that_executes_itself_without_end_takes_no_more_memory() {
     let mapped = window.processes.iter().filter(|process| process.mappings.find(0x1000).is_some());
     assert_eq!(mapped.count(), 50, "each has the mappings of its own program");
 }
+
+#[test]
+fn a_sample_that_waits_keeps_its_program_while_the_process_executes_others() {
+    let mut world = World::new();
+    world.exec(10, 5, "/bin/first").deferred(20, 5, 0).turn(30);
+    for round in 0..40 {
+        world.exec(40 + 10 * round, 5, "/bin/loop").turn(45 + 10 * round);
+    }
+    world.finish(1_000);
+    assert_eq!(world.times_of("first"), [20], "{:?}", world.services());
+}
