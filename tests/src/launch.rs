@@ -1,5 +1,7 @@
 //! The ways in which a program can be started so that its file is hard to find.
 
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -7,6 +9,9 @@ use anyhow::{Result, ensure};
 use tempfile::TempDir;
 
 use crate::{Target, built, scratch_dir};
+
+/// A user without any rights.
+const NOBODY: u32 = 65534;
 
 /// How a program comes to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +32,12 @@ pub enum Launch {
     MountNamespace,
     /// From a memfd.
     Memory,
+    /// From a file of 1 TiB, nearly all of it a hole.
+    Sparse,
+    /// By an ordinary user, in a folder of theirs.
+    Nobody,
+    /// The same, and it runs on one processor alone.
+    NobodyOn(u32),
 }
 
 /// A program that waits for its release, and what it needs to stay there.
@@ -63,6 +74,25 @@ impl Actor {
             }
             Launch::MountNamespace => in_mount_namespace(dir.path(), program, &original)?,
             Launch::Memory => with_argument(&built("memfd")?, &original),
+            Launch::Sparse => {
+                copy_program(&original, &file)?;
+                extend(&file)?;
+                Command::new(&file)
+            }
+            Launch::Nobody | Launch::NobodyOn(_) => {
+                copy_program(&original, &file)?;
+                chown(dir.path(), Some(NOBODY), Some(NOBODY))?;
+                let mut command = match launch {
+                    Launch::NobodyOn(cpu) => {
+                        let mut command = Command::new("taskset");
+                        command.args(["-c", &cpu.to_string()]).arg(&file);
+                        command
+                    }
+                    _ => Command::new(&file),
+                };
+                command.current_dir(dir.path()).uid(NOBODY).gid(NOBODY);
+                command
+            }
         };
         command.env("OTEL_SERVICE_NAME", service);
         let target = Target::start(command)?;
@@ -83,6 +113,13 @@ fn with_argument(program: &Path, argument: impl AsRef<std::ffi::OsStr>) -> Comma
     let mut command = Command::new(program);
     command.arg(argument);
     command
+}
+
+/// By another process, for the reason that `copy_program` has.
+fn extend(file: &Path) -> Result<()> {
+    let status = Command::new("truncate").args(["-s", "1T"]).arg(file).status()?;
+    ensure!(status.success(), "cannot extend {}", file.display());
+    Ok(())
 }
 
 /// Outside, the impostor is at the path under which the program runs inside.

@@ -91,6 +91,15 @@ const PROGRAMS: &[Program] = &[
     c("assembly", &["c/assembly.c", "asm/without_cfi.S"]),
     c("churn", &["c/churn.c"]),
     c("registers", &["c/registers.c", "asm/cfa_in_register.S"]),
+    with(c("exec-loop", &["c/exec_loop.c"]), &["-static"]),
+    c("map-storm", &["c/map_storm.c"]),
+    c("image-flood", &["c/image_flood.c"]),
+    c("dead-leader", &["c/dead_leader.c"]),
+    c("false-root", &["c/false_root.c"]),
+    c("moved-text", &["c/moved_text.c"]),
+    c("successor", &["c/successor.c"]),
+    c("tracer", &["c/tracer.c"]),
+    c("file-swap", &["c/file_swap.c"]),
 ];
 
 /// All of them.

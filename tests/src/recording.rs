@@ -61,6 +61,9 @@ pub struct Stats {
     pub truncated: std::collections::BTreeMap<String, u64>,
     /// Stacks that were finished outside the kernel.
     pub deferred: u64,
+    /// What had to be given up, by kind; nothing that did not happen. Older binaries that are compared do not say it.
+    #[serde(default)]
+    pub losses: std::collections::BTreeMap<String, u64>,
 }
 
 impl Stats {

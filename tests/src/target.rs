@@ -55,12 +55,17 @@ impl Target {
             }
         })?;
         let mut target = Self { child, input, lines, greeting: String::new() };
-        let line = target.line().with_context(|| format!("{command:?} is not ready"))?;
-        let Some(greeting) = line.strip_prefix("READY") else {
-            bail!("{command:?} says {line:?} where READY belongs");
-        };
-        greeting.trim().clone_into(&mut target.greeting);
+        target.await_ready().with_context(|| format!("{command:?} is not ready"))?;
         Ok(target)
+    }
+
+    fn await_ready(&mut self) -> Result<()> {
+        let line = self.line()?;
+        let Some(greeting) = line.strip_prefix("READY") else {
+            bail!("it says {line:?} where READY belongs");
+        };
+        greeting.trim().clone_into(&mut self.greeting);
+        Ok(())
     }
 
     pub fn pid(&self) -> u32 {
@@ -70,6 +75,12 @@ impl Target {
     /// Lets the work begin.
     pub fn release(&mut self) -> Result<()> {
         self.say("go")
+    }
+
+    /// Has a program that another one follows in its process give way to that, and waits until it is ready.
+    pub fn give_way(&mut self) -> Result<()> {
+        self.say("next")?;
+        self.await_ready().context("no program follows")
     }
 
     /// Asks for the end of the work and waits for the end of the process.
@@ -102,7 +113,11 @@ impl Target {
         let input = self.input.as_mut().context("the input is closed")?;
         // In one write: a program that saw half a line would take the other half for the next word.
         let line = format!("{word}\n");
-        input.write_all(line.as_bytes()).context("the program does not listen: it has ended")
+        if input.write_all(line.as_bytes()).is_ok() {
+            return Ok(());
+        }
+        let status = self.child.wait()?;
+        bail!("process {} ended with {status} before it was told {word:?}", self.child.id())
     }
 
     fn line(&mut self) -> Result<String> {

@@ -1,15 +1,18 @@
 //! `infrared up` as it runs on a machine, and what it costs there by the kernel's own accounts.
 
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::{infrared_binary, process_cpu_ns, scratch_dir};
+use crate::{Folded, infrared_binary, process_cpu_ns, scratch_dir};
 
 const PATIENCE: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(50);
 
 /// Agent, server, page and store in one process. Killed when dropped.
 #[derive(Debug)]
@@ -20,13 +23,18 @@ pub struct Up {
 }
 
 impl Up {
-    /// Starts it and waits until its page answers.
+    /// Starts it at the rate that it has by default and waits until its page answers.
     pub fn start() -> Result<Self> {
+        Self::start_at(99)
+    }
+
+    /// The same with `hz` samples per second of CPU time.
+    pub fn start_at(hz: u32) -> Result<Self> {
         let data = scratch_dir()?;
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let mut command = Command::new(infrared_binary()?);
         command
-            .args(["up", "-F", "99", "--listen", &address.to_string(), "--data"])
+            .args(["up", "-F", &hz.to_string(), "--listen", &address.to_string(), "--data"])
             .arg(data.path());
         let child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
@@ -49,15 +57,51 @@ impl Up {
         process_cpu_ns(self.child.id())
     }
 
-    /// Resident memory now and at its highest, in MiB (`VmRSS`, `VmHWM` of proc(5)).
-    pub fn resident_mib(&self) -> Result<(f64, f64)> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let field = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-            kib.map(|kib| kib / 1024.0).with_context(|| format!("no {name} in status"))
-        };
-        Ok((field("VmRSS:")?, field("VmHWM:")?))
+    /// What a GET of `path` answers: status and body.
+    pub fn get(&self, path: &str) -> Result<(u16, String)> {
+        let mut stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        // HTTP/1.0: the end of the connection is that of the answer, which comes in one piece.
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: {}\r\n\r\n", self.address)?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).with_context(|| format!("GET {path}"))?;
+        let (head, body) = answer.split_once("\r\n\r\n").context("an answer without a head")?;
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        Ok((status.with_context(|| format!("no status in {head:?}"))?, body.to_owned()))
+    }
+
+    /// Waits until the page has samples of `service`, and gives them.
+    pub fn await_service(&self, service: &str, patience: Duration) -> Result<Folded> {
+        let deadline = Instant::now() + patience;
+        loop {
+            // As long as there is no sample of it, the page knows no such service.
+            let query = format!("/api/v1/export?format=folded&service={service}");
+            if let (200, text) = self.get(&query)? {
+                let folded: Folded = text.parse()?;
+                if folded.total() > 0 {
+                    return Ok(folded);
+                }
+            }
+            if Instant::now() > deadline {
+                bail!("no sample of {service} in {patience:?}");
+            }
+            std::thread::sleep(POLL);
+        }
+    }
+
+    /// Asks for its end as a service manager does; an error if it has not come after `patience`.
+    pub fn terminate(mut self, patience: Duration) -> Result<()> {
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
+        kill_process(pid.context("a child has a pid")?, Signal::TERM)?;
+        let deadline = Instant::now() + patience;
+        loop {
+            match self.child.try_wait()? {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => bail!("infrared up ended with {status}"),
+                None if Instant::now() > deadline => bail!("infrared up does not end"),
+                None => std::thread::sleep(POLL),
+            }
+        }
     }
 
     fn await_page(&mut self) -> Result<()> {
@@ -69,7 +113,7 @@ impl Up {
             if Instant::now() > deadline {
                 bail!("infrared up does not listen at {}", self.address);
             }
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(POLL);
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use e2e::{Builds, Machine, Target, Up, built, scratch_dir};
+use e2e::{Builds, Machine, Target, Up, built, resident_mib, scratch_dir};
 use tempfile::TempDir;
 
 use crate::load::wait;
@@ -23,10 +23,10 @@ pub(crate) fn measure() -> Result<Vec<Row>> {
     while waited < TIME {
         wait(STEP);
         waited += STEP;
-        let (now, _) = up.resident_mib()?;
+        let (now, _) = resident_mib(up.pid())?;
         eprintln!("  after {:>3} s: {now:.0} MiB", waited.as_secs());
     }
-    let (now, peak) = up.resident_mib()?;
+    let (now, peak) = resident_mib(up.pid())?;
     let what = format!("resident memory after {} min, {PROCESSES} processes", TIME.as_secs() / 60);
     Ok(vec![
         Row::new(what, format!("{now:.0} MiB")).against("≤ 120 MB", now * 1.048_576 <= 120.0),
