@@ -1,11 +1,14 @@
 //! What can be measured, one module each.
 
+mod beside;
 mod conservation;
 mod cost;
 mod first_stack;
+mod large_process;
 mod memory;
 mod names;
 mod page;
+mod programs;
 mod rooted;
 mod shares;
 mod tables;
@@ -45,9 +48,54 @@ pub(crate) const FIGURES: &[Figure] = &[
         measure: rooted::machine,
     },
     Figure {
+        name: "rooted-openssl",
+        about: "rooted stacks without guesses: openssl speed: AES-GCM, SHA-256, RSA (10 s)",
+        measure: programs::openssl,
+    },
+    Figure {
+        name: "rooted-git",
+        about: "rooted stacks without guesses: git repack and grep (10 s)",
+        measure: programs::git,
+    },
+    Figure {
+        name: "rooted-ripgrep",
+        about: "rooted stacks without guesses: ripgrep (10 s)",
+        measure: programs::ripgrep,
+    },
+    Figure {
+        name: "rooted-ffmpeg",
+        about: "rooted stacks without guesses: ffmpeg with libx264 (10 s)",
+        measure: programs::ffmpeg,
+    },
+    Figure {
+        name: "rooted-php",
+        about: "rooted stacks without guesses: PHP with pcre2's JIT (10 s)",
+        measure: programs::php,
+    },
+    Figure {
+        name: "rooted-memcached",
+        about: "rooted stacks without guesses: memcached (10 s)",
+        measure: programs::memcached,
+    },
+    Figure {
+        name: "rooted-haproxy",
+        about: "rooted stacks without guesses: haproxy with TLS (10 s)",
+        measure: programs::haproxy,
+    },
+    Figure {
+        name: "rooted-cgo",
+        about: "rooted stacks without guesses: Go with cgo (10 s)",
+        measure: programs::cgo,
+    },
+    Figure {
         name: "first-stack",
         about: "from a new process's first sample to its first complete, named stack (20 s)",
         measure: first_stack::measure,
+    },
+    Figure {
+        name: "large-process",
+        about: "start beside a process with 1.5 GB of libraries (30 s)",
+        measure: large_process::measure,
     },
     Figure {
         name: "unwinding",
@@ -68,6 +116,16 @@ pub(crate) const FIGURES: &[Figure] = &[
         name: "page",
         about: "the page with a tree of 200,000 nodes in Chromium (1 min)",
         measure: page::measure,
+    },
+    Figure {
+        name: "builds",
+        about: "the infrared process beside gcc and rustc: processor time and memory (1 min)",
+        measure: beside::builds,
+    },
+    Figure {
+        name: "six-services",
+        about: "the infrared process beside g++, Redis, Go, Python, a JVM and Node.js (1 min)",
+        measure: beside::six_services,
     },
     Figure {
         name: "cost",

@@ -6,6 +6,7 @@ mod load;
 mod paired;
 mod profile_json;
 mod report;
+mod strangers;
 mod switch;
 
 use std::process::ExitCode;
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
 fn usage(code: ExitCode) -> ExitCode {
     println!("usage: infrared-bench [FIGURE…]\n\nWithout a name, all of them:");
     for figure in FIGURES {
-        println!("  {:<14} {}", figure.name, figure.about);
+        println!("  {:<17} {}", figure.name, figure.about);
     }
     println!(
         "\nRun it as root on a machine that does nothing else. INFRARED_BIN names the binary to be measured."

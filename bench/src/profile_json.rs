@@ -19,6 +19,8 @@ pub(crate) struct Frame {
     pub(crate) name: String,
     pub(crate) kind: String,
     #[serde(default)]
+    pub(crate) low_confidence: bool,
+    #[serde(default)]
     pub(crate) module: String,
     /// Hexadecimal with `0x`.
     #[serde(default)]
@@ -29,6 +31,7 @@ pub(crate) struct Frame {
 pub(crate) struct Sample {
     pub(crate) series: usize,
     pub(crate) stack: usize,
+    pub(crate) value: u64,
     #[serde(default)]
     pub(crate) timestamps_unix_ns: Vec<u64>,
 }
@@ -37,6 +40,10 @@ impl Profile {
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let file = std::fs::File::open(path).context("infrared record wrote no JSON")?;
         serde_json::from_reader(std::io::BufReader::new(file)).context("the JSON is not understood")
+    }
+
+    pub(crate) fn label<'p>(&'p self, sample: &Sample, name: &str) -> Option<&'p str> {
+        self.series.get(sample.series)?.get(name).map(String::as_str)
     }
 
     pub(crate) fn frames_of<'p>(&'p self, sample: &Sample) -> impl Iterator<Item = &'p Frame> {

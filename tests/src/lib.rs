@@ -36,7 +36,7 @@ pub use observed::Observed;
 pub use programs::{Program, built, programs};
 pub use recording::{Outcome, Recording, Request, Stats};
 pub use scratch::scratch_dir;
-pub use servers::{GoHttp, Load, Nginx, Postgres, Redis, Server, ServerKind};
+pub use servers::{GoHttp, Load, Nginx, Postgres, Redis, Server, ServerKind, free_address};
 pub use shares::{Cast, Share, SharesRun};
 pub use supply::{Meter, Need, Shortage, Supply};
 pub use target::{Target, Truth};

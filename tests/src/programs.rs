@@ -100,6 +100,9 @@ const PROGRAMS: &[Program] = &[
     c("successor", &["c/successor.c"]),
     c("tracer", &["c/tracer.c"]),
     c("file-swap", &["c/file_swap.c"]),
+    with(c("liblarge.so", &["c/large_library.c"]), &["-shared", "-fPIC"]),
+    c("many-libraries", &["c/many_libraries.c"]),
+    by(Compiler::Go, "cgo", &["cgo"]),
 ];
 
 /// All of them.

@@ -60,13 +60,18 @@ pub struct Load {
 }
 
 impl Load {
-    pub(crate) fn start(commands: impl IntoIterator<Item = Command>) -> Result<Self> {
+    pub fn start(commands: impl IntoIterator<Item = Command>) -> Result<Self> {
         let processes = commands.into_iter().map(Daemon::start).collect::<Result<_>>()?;
         Ok(Self { processes })
     }
 
     pub(crate) fn pids(&self) -> impl Iterator<Item = u32> {
         self.processes.iter().map(|process| process.child.id())
+    }
+
+    /// Waits until something listens at `address`.
+    pub fn await_listener(&mut self, address: SocketAddr) -> Result<()> {
+        self.processes.iter_mut().try_for_each(|process| process.await_listener(address))
     }
 
     /// An error if a generator has ended: then there is no load.
@@ -122,7 +127,7 @@ impl Drop for Daemon {
 }
 
 /// A loopback address that nobody listens at.
-fn free_address() -> Result<SocketAddr> {
+pub fn free_address() -> Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no free port")?;
     Ok(listener.local_addr()?)
 }

@@ -1,16 +1,15 @@
 //! How long a new program stays unknown: executables that the machine has never seen, each with a build id of its own.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
-use e2e::{Machine, Recording, Request, built, scratch_dir};
-use tempfile::TempDir;
+use e2e::{Machine, Recording, Request};
 
 use crate::paired::quantile;
 use crate::profile_json::Profile;
 use crate::report::Row;
+use crate::strangers::strangers;
 
 const PROGRAMS: usize = 40;
 /// CPU time of each, milliseconds.
@@ -18,7 +17,7 @@ const LIFE_MS: &str = "300";
 
 pub(crate) fn measure() -> Result<Vec<Row>> {
     let _machine = Machine::reserve()?;
-    let (dir, programs) = strangers()?;
+    let (dir, programs) = strangers("brief", PROGRAMS)?;
     let output = dir.path().join("profile.json");
     let mut recording = Recording::start_as(Request::machine(99), "json", &output)?;
     for program in &programs {
@@ -40,33 +39,11 @@ pub(crate) fn measure() -> Result<Vec<Row>> {
     ])
 }
 
-/// Copies of one program under names of their own; a build id is taken from what follows its note's header.
-fn strangers() -> Result<(TempDir, Vec<PathBuf>)> {
-    let dir = scratch_dir()?;
-    let image = std::fs::read(built("brief")?)?;
-    // An ELF note: name size 4, descriptor size 20, type 3 (NT_GNU_BUILD_ID), "GNU\0", then the id.
-    let header = [4, 0, 0, 0, 20, 0, 0, 0, 3, 0, 0, 0, b'G', b'N', b'U', 0];
-    let at = image.windows(header.len()).position(|window| window == header);
-    let id = at.context("the program has no build id")? + header.len();
-    let mut programs = Vec::new();
-    for index in 0..PROGRAMS {
-        let mut copy = image.clone();
-        let bytes = copy.get_mut(id..id + 2).context("the build id is cut off")?;
-        bytes.copy_from_slice(&(index as u16 ^ 0x5aa5).to_le_bytes());
-        let path = dir.path().join(format!("stranger-{index}"));
-        std::fs::write(&path, copy)?;
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-        programs.push(path);
-    }
-    Ok((dir, programs))
-}
-
 /// Per process of ours: milliseconds from its first sample to the first that is whole and named, if there is one.
 fn latencies(profile: &Profile) -> BTreeMap<&str, Option<f64>> {
     let mut times: BTreeMap<&str, (u64, Option<u64>)> = BTreeMap::new();
     for sample in &profile.samples {
-        let series = profile.series.get(sample.series);
-        let label = |name: &str| series.and_then(|series| series.get(name)).map(String::as_str);
+        let label = |name| profile.label(sample, name);
         let (Some(pid), Some(&first)) = (label("process.pid"), sample.timestamps_unix_ns.first())
         else {
             continue;
