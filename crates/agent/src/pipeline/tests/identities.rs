@@ -1,5 +1,7 @@
 //! Whom samples belong to.
 
+use infrared_bpf::abi::IR_STOP_NO_TABLE;
+
 use super::world::World;
 
 const SECOND: u64 = 1_000_000_000;
@@ -169,10 +171,15 @@ fn a_program_that_executes_itself_without_end_takes_no_more_memory() {
 #[test]
 fn a_sample_that_waits_keeps_its_program_while_the_process_executes_others() {
     let mut world = World::new();
+    world.tables.stop_reason = IR_STOP_NO_TABLE;
     world.exec(10, 5, "/bin/first").deferred(20, 5, 0).turn(30);
     for round in 0..40 {
         world.exec(40 + 10 * round, 5, "/bin/loop").turn(45 + 10 * round);
     }
     world.finish(1_000);
     assert_eq!(world.times_of("first"), [20], "{:?}", world.services());
+    let window = world.windows.last().unwrap();
+    let (key, _) = window.all_samples().next().unwrap();
+    let process = &window.processes[key.process as usize];
+    assert!(process.mappings.find(0x1000).is_some(), "it has the mappings of its own program");
 }
