@@ -9,7 +9,7 @@ use gimli::{BaseAddresses, DebugFrame, LittleEndian};
 use object::ReadRef;
 
 use crate::build::Options;
-use crate::cfi::{CfiSection, EhFrames, Listed, spans_of};
+use crate::cfi::{CfiSection, EVERYTHING, EhFrames, Listed, spans_of};
 use crate::code;
 use crate::error::Error;
 use crate::go::{self, GoCode, GoInfo};
@@ -18,9 +18,6 @@ use crate::rest::{Rest, optional};
 use crate::rows::RowWriter;
 use crate::spans::{Pieces, Source, around};
 use crate::table::{CompactTable, PAGE_SHIFT, Stats};
-
-/// The addresses of a whole image.
-const EVERYTHING: Range<u64> = 0..u64::MAX;
 
 /// What is known of an image before any of its rows is made.
 #[derive(Debug)]
@@ -138,7 +135,9 @@ impl Plan {
     }
 
     fn find_rest<'d, R: ReadRef<'d>>(&mut self, sources: &mut Sources<'_, 'd, R>) {
-        let described = sources.described(&EVERYTHING);
+        let covered = sources.frames.as_mut().map(|frames| frames.covered(sources.image));
+        let mut described = Pieces::default();
+        described.add_layer(Source::EhFrame, covered.unwrap_or_default(), &sources.image.code);
         self.rest = Some(Rest::find(sources.image, sources.go, described, &self.options));
     }
 

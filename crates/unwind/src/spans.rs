@@ -14,6 +14,12 @@ pub(crate) struct Span {
     pub(crate) key: u32,
 }
 
+impl Span {
+    pub(crate) fn end(&self) -> u64 {
+        self.start.saturating_add(u64::from(self.len))
+    }
+}
+
 /// Who describes a piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Source {
@@ -58,7 +64,7 @@ impl Pieces {
         let mut covered_to = 0;
         let mut taken_from = 0;
         for span in &spans {
-            let end = span.start.saturating_add(u64::from(span.len));
+            let end = span.end();
             let start = span.start.max(covered_to);
             self.overlaps += u64::from(start > span.start);
             if start >= end {

@@ -25,6 +25,8 @@ const ENTRY: usize = 8;
 /// More entries cannot begin in one page, as each covers a byte at least.
 const MAX_ENTRIES_OF_PAGE: usize = (1 << 16) + 2;
 
+/// The addresses of a whole image.
+pub(crate) const EVERYTHING: Range<u64> = 0..u64::MAX;
 /// Longer descriptions are not read for one page: real ones have some kilobytes.
 const MAX_DESCRIPTION: usize = 4 << 20;
 
@@ -97,32 +99,56 @@ impl<'d> EhFrames<'d> {
         image: &Image<'d, R>,
         range: &Range<u64>,
     ) -> Vec<Entry> {
-        let is_all = *range == (0..u64::MAX);
-        if is_all && self.section.read_all(image).is_none() {
-            return Vec::new();
+        if *range == EVERYTHING {
+            return self.read_all(image).unwrap_or_default();
         }
         let after = self.position(image, range.start.saturating_add(1));
-        let most = if is_all { usize::MAX } else { MAX_ENTRIES_OF_PAGE };
-        let mut entries: Vec<Entry> = Vec::new();
+        let mut entries = Vec::new();
         for position in after.saturating_sub(1).. {
             let Some(entry) = self.entry(image, position) else { break };
-            if entries.last().is_none_or(|last| last.0 < entry.0) {
-                entries.push(entry);
-            }
+            push_ascending(&mut entries, entry);
             if entry.0 >= range.end
-                || entries.len() >= most
-                || position.saturating_sub(after) >= most
+                || entries.len() >= MAX_ENTRIES_OF_PAGE
+                || position.saturating_sub(after) >= MAX_ENTRIES_OF_PAGE
             {
                 break;
             }
         }
-        if !is_all {
-            for (_, offset) in &entries {
-                // What cannot be read stays zero, which is no description.
-                let _: Option<()> = self.read_description(image, *offset as usize);
-            }
+        for (_, offset) in &entries {
+            // What cannot be read stays zero, which is no description.
+            let _: Option<()> = self.read_description(image, *offset as usize);
         }
         entries
+    }
+
+    fn read_all<R: ReadRef<'d>>(&mut self, image: &Image<'d, R>) -> Option<Vec<Entry>> {
+        self.section.read_all(image)?;
+        let mut entries = Vec::with_capacity(self.count());
+        match &mut self.index {
+            Index::Listed(listed) => {
+                listed.iter().for_each(|entry| push_ascending(&mut entries, *entry));
+            }
+            Index::Table { table, base } => {
+                let raw = table.read(image, 0..table.place.len)?;
+                raw.chunks_exact(ENTRY)
+                    .filter_map(|raw| entry_of(raw, *base, self.section.place.address))
+                    .for_each(|entry| push_ascending(&mut entries, entry));
+            }
+        }
+        Some(entries)
+    }
+
+    /// What is described at all: ranges without what describes them, in ascending order. Neighbours are one.
+    pub(crate) fn covered<R: ReadRef<'d>>(&mut self, image: &Image<'d, R>) -> Vec<Span> {
+        let mut covered: Vec<Span> = Vec::new();
+        let entries = self.read(image, &EVERYTHING);
+        for_each_span(&mut self.cfi(), &entries, |span| match covered.last_mut() {
+            Some(last) if last.end() == span.start && last.len.checked_add(span.len).is_some() => {
+                last.len += span.len;
+            }
+            _ => covered.push(Span { key: 0, ..span }),
+        });
+        covered
     }
 
     /// What was read, to be evaluated.
@@ -158,11 +184,7 @@ impl<'d> EhFrames<'d> {
             Index::Table { table, base } => {
                 let at = position.checked_mul(ENTRY)?;
                 let raw = table.read(image, at..at.checked_add(ENTRY)?)?;
-                let [start, description] = [i32_at(raw, 0)?, i32_at(raw, 4)?]
-                    .map(|relative| base.wrapping_add_signed(relative.into()));
-                // One that is outside the section describes nothing; the search goes on by its address.
-                let offset = description.wrapping_sub(self.section.place.address);
-                Some((start, u32::try_from(offset).unwrap_or(u32::MAX)))
+                entry_of(raw, *base, self.section.place.address)
             }
         }
     }
@@ -219,12 +241,23 @@ impl Found {
     }
 }
 
-/// The ranges of entries that were read. As the run-time libraries find them, each reaches to the next one at most.
+/// The ranges of entries that were read.
 pub(crate) fn spans_of<'s>(
     cfi: &mut CfiSection<'s, EhFrame<Bytes<'s>>>,
     entries: &[Entry],
 ) -> Found {
-    let mut found = Found { spans: Vec::with_capacity(entries.len()), ..Found::default() };
+    let mut spans = Vec::with_capacity(entries.len());
+    let found = for_each_span(cfi, entries, |span| spans.push(span));
+    Found { spans, ..found }
+}
+
+/// As the run-time libraries find them, each range reaches to the next one at most.
+fn for_each_span<'s>(
+    cfi: &mut CfiSection<'s, EhFrame<Bytes<'s>>>,
+    entries: &[Entry],
+    mut sink: impl FnMut(Span),
+) -> Found {
+    let mut found = Found::default();
     for (at, (start, offset)) in entries.iter().enumerate() {
         let Some(mut span) = cfi.span_at(*offset).filter(|span| span.start == *start) else {
             found.malformed += 1;
@@ -236,10 +269,25 @@ pub(crate) fn spans_of<'s>(
             span.len = most;
         }
         if span.len > 0 {
-            found.spans.push(span);
+            sink(span);
         }
     }
     found
+}
+
+fn push_ascending(entries: &mut Vec<Entry>, entry: Entry) {
+    if entries.last().is_none_or(|last| last.0 < entry.0) {
+        entries.push(entry);
+    }
+}
+
+/// An entry of the search table, which counts from `base`.
+fn entry_of(raw: &[u8], base: u64, eh_frame: u64) -> Option<Entry> {
+    let [start, description] = [i32_at(raw, 0)?, i32_at(raw, 4)?]
+        .map(|relative| base.wrapping_add_signed(relative.into()));
+    // One that is outside the section describes nothing; the search goes on by its address.
+    let offset = description.wrapping_sub(eh_frame);
+    Some((start, u32::try_from(offset).unwrap_or(u32::MAX)))
 }
 
 fn i32_at(bytes: &[u8], at: usize) -> Option<i32> {

@@ -7,10 +7,11 @@ mod evaluate;
 mod expression;
 mod frames;
 mod section;
+mod span;
 
 pub(crate) use evaluate::{Cfa, FrameState, Location};
 pub(crate) use expression::{Address, as_address, as_plt};
-pub(crate) use frames::{EhFrames, Listed, spans_of};
+pub(crate) use frames::{EVERYTHING, EhFrames, Listed, spans_of};
 pub(crate) use section::{CfiSection, Expressions};
 
 /// The gimli reader of all sections.

@@ -12,9 +12,9 @@ use crate::arch::Registers;
 use crate::spans::Span;
 
 /// A common information entry and the state its instructions lead to.
-#[derive(Debug, Clone)]
-struct Cie<'d> {
-    entry: CommonInformationEntry<Bytes<'d>>,
+#[derive(Debug)]
+pub(super) struct Cie<'d> {
+    pub(super) entry: CommonInformationEntry<Bytes<'d>>,
     initial: FrameState,
 }
 
@@ -37,8 +37,8 @@ impl<'d, S: UnwindSection<Bytes<'d>>> Expressions<'_, S> {
 /// `.eh_frame` or `.debug_frame`.
 #[derive(Debug)]
 pub(crate) struct CfiSection<'d, S> {
-    section: S,
-    bases: BaseAddresses,
+    pub(super) section: S,
+    pub(super) bases: BaseAddresses,
     registers: &'static Registers,
     cies: HashMap<usize, Option<Cie<'d>>>,
     remembered: Vec<FrameState>,
@@ -85,7 +85,8 @@ where
                 Ok(None) => return listing,
                 Ok(Some(CieOrFde::Cie(_))) => {}
                 Ok(Some(CieOrFde::Fde(partial))) => {
-                    let fde = partial.parse(|_, _, offset| self.cie(offset).map(|cie| cie.entry));
+                    let fde =
+                        partial.parse(|_, _, offset| self.cie(offset).map(|cie| cie.entry.clone()));
                     match fde.ok().and_then(|fde| span_of(&fde)) {
                         Some(span) if span.len == 0 => {}
                         Some(span) => listing.spans.push(span),
@@ -102,11 +103,11 @@ where
     }
 
     /// The range of the description at `offset`; `None` if it is damaged.
-    pub(crate) fn span_at(&mut self, offset: u32) -> Option<Span> {
+    pub(super) fn parsed_span_at(&mut self, offset: u32) -> Option<Span> {
         let section = self.section.clone();
         let bases = self.bases.clone();
         let fde = section.fde_from_offset(&bases, (offset as usize).into(), |_, _, offset| {
-            self.cie(offset).map(|cie| cie.entry)
+            self.cie(offset).map(|cie| cie.entry.clone())
         });
         span_of(&fde.ok()?)
     }
@@ -126,7 +127,7 @@ where
             section.fde_from_offset(&bases, (offset as usize).into(), |_, _, cie_offset| {
                 let cie = self.cie(cie_offset)?;
                 initial = cie.initial;
-                Ok(cie.entry)
+                Ok(cie.entry.clone())
             });
         let Ok(fde) = parsed else { return Ok(()) };
         let expressions = Expressions { section: &section, encoding: fde.cie().encoding() };
@@ -160,20 +161,20 @@ where
         Ok(())
     }
 
-    fn cie(&mut self, offset: S::Offset) -> gimli::Result<Cie<'d>> {
+    pub(super) fn cie(&mut self, offset: S::Offset) -> gimli::Result<&Cie<'d>> {
         let key = gimli::UnwindOffset::into(offset);
-        if let Some(cie) = self.cies.get(&key) {
-            return cie.clone().ok_or(gimli::Error::NotCieId(key as u64));
+        if !self.cies.contains_key(&key) {
+            if self.cies.len() >= MAX_CIES {
+                return Err(gimli::Error::StackFull);
+            }
+            let entry = self.section.cie_from_offset(&self.bases, offset).ok();
+            let cie = entry
+                .filter(|entry| take(&mut self.budget, entry.entry_len()).is_ok())
+                .and_then(|entry| run_cie(&self.section, &self.bases, entry, self.registers));
+            self.cies.insert(key, cie);
         }
-        if self.cies.len() >= MAX_CIES {
-            return Err(gimli::Error::StackFull);
-        }
-        let entry = self.section.cie_from_offset(&self.bases, offset).ok();
-        let cie = entry
-            .filter(|entry| take(&mut self.budget, entry.entry_len()).is_ok())
-            .and_then(|entry| run_cie(&self.section, &self.bases, entry, self.registers));
-        self.cies.insert(key, cie.clone());
-        cie.ok_or(gimli::Error::NotCieId(key as u64))
+        let known = self.cies.get(&key).and_then(Option::as_ref);
+        known.ok_or(gimli::Error::NotCieId(key as u64))
     }
 }
 
