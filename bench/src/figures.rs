@@ -9,6 +9,7 @@ mod memory;
 mod names;
 mod page;
 mod programs;
+mod ratios;
 mod rooted;
 mod shares;
 mod tables;
@@ -101,6 +102,16 @@ pub(crate) const FIGURES: &[Figure] = &[
         name: "unwinding",
         about: "BPF run time per unwound frame, 20 to 60 frames deep (1 min)",
         measure: unwinding::measure,
+    },
+    Figure {
+        name: "frame-ratio",
+        about: "a frame against the kernel's own walk by frame pointers (1 min)",
+        measure: ratios::frame,
+    },
+    Figure {
+        name: "sample-ratio",
+        about: "a sample, and all that is lost, against an empty program on the same timer (13 min)",
+        measure: ratios::sample,
     },
     Figure {
         name: "tables",

@@ -36,6 +36,11 @@ impl Switch {
         Ok(Self { events })
     }
 
+    /// Of events of our own; they are on.
+    pub(crate) fn of_events(events: Vec<OwnedFd>) -> Self {
+        Self { events }
+    }
+
     pub(crate) fn on(&self) -> Result<()> {
         self.each_event::<ENABLE>()
     }

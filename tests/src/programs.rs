@@ -56,6 +56,10 @@ const NEITHER: [&str; 2] = ["-fno-asynchronous-unwind-tables", "-fno-unwind-tabl
 /// Libraries stand before what links them. In a flag, `{out}` is the folder of the results.
 const PROGRAMS: &[Program] = &[
     with(c("shares-c", &["c/shares.c"]), &["-lm"]),
+    with(
+        c("shares-c-framed", &["c/shares.c"]),
+        &["-lm", "-fno-omit-frame-pointer", "-mno-omit-leaf-frame-pointer"],
+    ),
     by(Compiler::Cpp, "shares-cpp", &["cpp/shares.cpp"]),
     by(Compiler::Rust, "shares-rust", &["rust/shares.rs"]),
     with(by(Compiler::Go, "shares-go", &["shares"]), &["-ldflags=-s -w"]),

@@ -1,0 +1,148 @@
+//! What sampling costs, as multiples of what the kernel itself needs for the like: times vary with the host, ratios less.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use e2e::{Machine, Target, Up, built};
+use std::process::Command;
+
+use crate::figures::unwinding;
+use crate::load::{CpuLoad, wait};
+use crate::paired::{Loss, loss, quantile};
+use crate::reference::Reference;
+use crate::report::Row;
+use crate::run_time::{Counting, sampling_run};
+use crate::switch::Switch;
+
+const HZ: u32 = 99;
+/// Often enough that a minute tells, seldom enough that the load has the caches in between.
+const FAST_HZ: u32 = 997;
+const ROUNDS: usize = 5;
+const TIME: Duration = Duration::from_secs(5);
+const WARM_UP: Duration = Duration::from_secs(15);
+const TURN: Duration = Duration::from_millis(50);
+const FAST_TURNS: usize = 200;
+const TURNS: usize = 2400;
+
+/// A frame of ours against one of the kernel's walk by frame pointers, of the same program built with them.
+pub(crate) fn frame() -> Result<Vec<Row>> {
+    let _machine = Machine::reserve()?;
+    let _counting = Counting::start()?;
+    let mut pairs = Vec::new();
+    for _ in 0..ROUNDS {
+        pairs.push((unwinding::round()?.ns_per_frame(), kernel_ns_per_frame()?));
+    }
+    let middle = |values: Vec<f64>| quantile(values, 0.5).context("there are rounds");
+    let ratio = middle(pairs.iter().map(|(ours, kernel)| ours / kernel).collect())?;
+    let ours = middle(pairs.iter().map(|(ours, _)| *ours).collect())?;
+    let kernel = middle(pairs.iter().map(|(_, kernel)| *kernel).collect())?;
+    let measured = format!("{ratio:.2} ({ours:.0} and {kernel:.0} ns)");
+    Ok(vec![
+        Row::new("a frame without frame pointers, against bpf_get_stack with them", measured)
+            .against("≤ 1.3", ratio <= 1.3),
+    ])
+}
+
+fn kernel_ns_per_frame() -> Result<f64> {
+    let mut command = Command::new(built("shares-c-framed")?);
+    command.args(unwinding::ARGUMENTS);
+    let mut target = Target::start(command)?;
+    let (reference, _switch) = Reference::on_timer("frame_pointers", HZ)?;
+    target.release()?;
+    wait(TIME);
+    let (run, counts) = (sampling_run(std::process::id())?, reference.counts()?);
+    drop(reference);
+    target.stop()?;
+    ensure!(counts.frames > 20 * counts.runs, "frame pointers lead nowhere: {counts:?}");
+    Ok(run.ns as f64 / counts.frames as f64)
+}
+
+/// A sample of 30 frames, and all that Infrared takes, against the same timer with an empty program.
+pub(crate) fn sample() -> Result<Vec<Row>> {
+    let _machine = Machine::reserve()?;
+    let load = CpuLoad::start()?;
+    let (fast, _) = against_empty(&load, FAST_HZ, FAST_TURNS)?;
+    let (total, own) = against_empty(&load, HZ, TURNS)?;
+    let ratio = fast.ours.mean / fast.empty.mean;
+    let all = (total.ours.mean + own) / total.empty.mean;
+    Ok(vec![
+        Row::new(
+            format!("a sample of 30 frames, against an empty program ({FAST_HZ} Hz)"),
+            format!("{ratio:.2} ({} and {} lost)", shown(&fast.ours), shown(&fast.empty)),
+        )
+        .against("≤ 1.5", ratio <= 1.5),
+        Row::new(
+            format!("all that is lost at {HZ} Hz, against an empty program"),
+            format!(
+                "{all:.2} ({}, {:.3} % of our own, and {} lost)",
+                shown(&total.ours),
+                own * 100.0,
+                shown(&total.empty)
+            ),
+        )
+        .against("≤ 1.6", all <= 1.6),
+        Row::new(
+            format!("the scheduler's tick in place of a timer, {HZ} Hz, empty program"),
+            shown(&total.tick),
+        ),
+    ])
+}
+
+fn shown(loss: &Loss) -> String {
+    let [mean, low, high] = [loss.mean, loss.low, loss.high].map(|share| share * 100.0);
+    format!("{mean:.3} % ({low:.3} to {high:.3})")
+}
+
+struct Losses {
+    ours: Loss,
+    empty: Loss,
+    tick: Loss,
+}
+
+/// What is lost with each, in turns; and the share of the machine that Infrared's own process takes.
+fn against_empty(load: &CpuLoad, hz: u32, turns: usize) -> Result<(Losses, f64)> {
+    let up = Up::start_at(hz)?;
+    let (_empty, empty) = Reference::on_timer("empty", hz)?;
+    let tick = Reference::on_tick()?;
+    let span = 2 * tick.ticks_hz()? / hz;
+    let ours = Switch::of(up.pid())?;
+    empty.off()?;
+    wait(WARM_UP);
+    ours.off()?;
+    let measure = |which: usize| -> Result<f64> {
+        match which {
+            1 => ours.on()?,
+            2 => empty.on()?,
+            3 => tick.take_ticks(span)?,
+            _ => {}
+        }
+        let throughput = load.throughput(TURN);
+        match which {
+            1 => ours.off()?,
+            2 => empty.off()?,
+            3 => tick.take_ticks(0)?,
+            _ => {}
+        }
+        Ok(throughput)
+    };
+    let mut rounds: Vec<[f64; 4]> = Vec::new();
+    for turn in 0..turns {
+        let mut round = [0.0; 4];
+        for step in 0..4 {
+            // Each comes first as often as last: a drift of the machine hits all alike.
+            let which = if turn % 2 == 0 { step } else { 3 - step };
+            round[which] = measure(which)?;
+        }
+        rounds.push(round);
+    }
+    let of = |which: usize| {
+        let pairs: Vec<_> = rounds.iter().map(|round| (round[0], round[which])).collect();
+        loss(&pairs).context("there are turns")
+    };
+    let losses = Losses { ours: of(1)?, empty: of(2)?, tick: of(3)? };
+    ours.on()?;
+    let before = up.cpu_ns()?;
+    wait(WARM_UP * 4);
+    let spent = (up.cpu_ns()? - before) as f64 / (WARM_UP * 4).as_nanos() as f64;
+    Ok((losses, spent / std::thread::available_parallelism()?.get() as f64))
+}
