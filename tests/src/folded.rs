@@ -27,13 +27,17 @@ impl Frame {
         self.0.ends_with("_[k]")
     }
 
+    pub fn is_guessed(&self) -> bool {
+        self.0.ends_with("_[g]")
+    }
+
     /// Whether `function` stands in the frame as a whole identifier: `ns::burn_a(unsigned long)` and
     /// `crate::burn_a::h0123` are both `burn_a`; `burn_ab` is not.
     pub fn is(&self, function: &str) -> bool {
         let word =
             |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
-        let text = self.0.strip_suffix("_[k]").or_else(|| self.0.strip_suffix("_[i]"));
-        let text = text.unwrap_or(&self.0);
+        let without = |suffix| self.0.strip_suffix(suffix);
+        let text = ["_[k]", "_[i]", "_[g]"].into_iter().find_map(without).unwrap_or(&self.0);
         text.match_indices(function).any(|(at, _)| {
             let bytes = text.as_bytes();
             let before = at.checked_sub(1).and_then(|before| bytes.get(before));
@@ -57,6 +61,11 @@ pub struct Stack {
 impl Stack {
     pub fn has(&self, function: &str) -> bool {
         self.frames.iter().any(|frame| frame.is(function))
+    }
+
+    /// Whether it reaches its thread's entry, and nothing on the way is a guess.
+    pub fn is_rooted(&self) -> bool {
+        self.truncated.is_none() && !self.frames.iter().any(Frame::is_guessed)
     }
 
     /// Whether `functions` occur in this order, root first, with anything between them.
@@ -163,6 +172,7 @@ mod tests {
             ("main.burn_a", true),
             ("burn_a_[i]", true),
             ("burn_a_[k]", true),
+            ("burn_a_[g]", true),
             ("burn_ab", false),
             ("unburn_a", false),
             ("burn_a_b", false),

@@ -71,14 +71,14 @@ fn stacks_are_rooted(run: &SharesRun) {
 }
 
 fn truncated_examples(run: &SharesRun) -> String {
-    run.observed.examples(|stack| stack.truncated.is_some())
+    run.observed.examples(|stack| !stack.is_rooted())
 }
 
 /// Leaves that burn have all their callers, each once and in order.
 fn chains_are_complete(run: &SharesRun, ring: Ring) {
-    let burning = run.observed.only(|stack| {
-        stack.truncated.is_none() && run.truth.cpu_ns.keys().any(|leaf| stack.has(leaf))
-    });
+    let burning = run
+        .observed
+        .only(|stack| stack.is_rooted() && run.truth.cpu_ns.keys().any(|leaf| stack.has(leaf)));
     // What Go's scheduler does for itself, more of it where the machine is busy, is on stacks of its own.
     let own =
         run.observed.only(|stack| !stack.has("runtime.mstart") && !stack.has("runtime.mcall"));

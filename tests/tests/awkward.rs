@@ -145,7 +145,7 @@ fn assert_whole(observed: &Observed, what: &str) {
 
 fn not_whole(observed: &Observed) -> Option<String> {
     let (total, cut) = (observed.samples(), observed.count(|stack| stack.truncated.is_some()));
-    let examples = || observed.examples(|stack| stack.truncated.is_some());
+    let examples = || observed.examples(|stack| !stack.is_rooted());
     let whole = nearly_all(total - cut, total);
     (!whole).then(|| format!("{cut} of {total} truncated:\n{}", examples()))
 }

@@ -45,7 +45,7 @@ fn scene() -> &'static Scene {
 }
 
 fn rooted(observed: &Observed) -> String {
-    let examples = observed.examples(|stack| stack.truncated.is_some());
+    let examples = observed.examples(|stack| !stack.is_rooted());
     format!("rooted {:.4}; {:?}:\n{examples}", observed.rooted(), observed.truncations())
 }
 

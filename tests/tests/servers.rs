@@ -51,7 +51,7 @@ fn observed(kind: ServerKind) -> (Observed, Supply) {
 #[track_caller]
 fn assert_rooted(kind: ServerKind) {
     let (observed, _) = observed(kind);
-    let examples = observed.examples(|stack| stack.truncated.is_some());
+    let examples = observed.examples(|stack| !stack.is_rooted());
     let (rooted, reasons) = (observed.rooted(), observed.truncations());
     assert!(rooted >= ROOTED, "{kind:?}: rooted {rooted:.4}; {reasons:?}:\n{examples}");
 }

@@ -106,7 +106,7 @@ fn assert_seen(scene: &Scene, observed: &Observed, samples: u64) {
 
 #[track_caller]
 fn assert_whole(observed: &Observed) {
-    let examples = observed.examples(|stack| stack.truncated.is_some());
+    let examples = observed.examples(|stack| !stack.is_rooted());
     let (rooted, reasons) = (observed.rooted(), observed.truncations());
     assert!(rooted >= WHOLE, "rooted {rooted:.4}; {reasons:?}:\n{examples}");
 }
@@ -139,7 +139,7 @@ fn of_go_programs_that_live_30_ms_both_stacks_are_seen() {
     assert_seen(scene, &observed, 150);
     let burning = observed.with("burn_in_c");
     let right = burning.count(|stack| {
-        stack.truncated.is_none() && stack.has_in_order(&["main.main", "main.callC", "burn_in_c"])
+        stack.is_rooted() && stack.has_in_order(&["main.main", "main.callC", "burn_in_c"])
     });
     assert!(right as f64 >= WHOLE * burning.samples() as f64, "{}", burning.examples(|_| true));
 }

@@ -65,6 +65,8 @@ pub(crate) fn sample() -> Result<Vec<Row>> {
     let (total, own) = against_empty(&load, HZ, TURNS)?;
     let ratio = fast.ours.mean / fast.empty.mean;
     let all = (total.ours.mean + own) / total.empty.mean;
+    // A machine that others use may hide what an empty program takes.
+    let is_told = total.empty.low > 0.0;
     Ok(vec![
         Row::new(
             format!("a sample of 30 frames, against an empty program ({FAST_HZ} Hz)"),
@@ -74,13 +76,14 @@ pub(crate) fn sample() -> Result<Vec<Row>> {
         Row::new(
             format!("all that is lost at {HZ} Hz, against an empty program"),
             format!(
-                "{all:.2} ({}, {:.3} % of our own, and {} lost)",
+                "{}{all:.2} ({}, {:.3} % of our own, and {} lost)",
+                if is_told { "" } else { "not to be told: " },
                 shown(&total.ours),
                 own * 100.0,
                 shown(&total.empty)
             ),
         )
-        .against("≤ 1.6", all <= 1.6),
+        .against("≤ 1.6", is_told && all <= 1.6),
         Row::new(
             format!("the scheduler's tick in place of a timer, {HZ} Hz, empty program"),
             shown(&total.tick),

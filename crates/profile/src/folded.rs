@@ -89,11 +89,14 @@ fn frames_text(profile: &Profile, location: &Location) -> String {
     text
 }
 
-/// The name with the suffix of its kind: `_[k]` for the kernel (inlined or not), `_[i]` for other inlined frames.
+/// The name with the suffix of its kind: `_[k]` for the kernel (inlined or not), `_[g]` where the unwinder guessed, `_[i]` for
+/// other inlined frames.
 fn push_frame(line: &mut String, frame: &FrameView<'_>) {
     push_escaped(line, &frame.name);
     match frame.kind {
         FrameKind::Kernel => line.push_str("_[k]"),
+        FrameKind::Truncated => {}
+        _ if frame.low_confidence => line.push_str("_[g]"),
         _ if frame.inlined => line.push_str("_[i]"),
         _ => {}
     }

@@ -38,7 +38,7 @@ impl Seen {
     fn assert_right(&self, frames: &[&str]) {
         let those = self.observed.with(frames.last().copied().unwrap_or_default());
         self.assert_seen(&those, 0.5);
-        let is_right = |stack: &Stack| stack.truncated.is_none() && stack.has_in_order(frames);
+        let is_right = |stack: &Stack| stack.is_rooted() && stack.has_in_order(frames);
         let (right, total) = (those.count(is_right), those.samples());
         let examples = those.examples(|stack| !is_right(stack));
         assert!(right as f64 >= WHOLE * total as f64, "{right} of {total}:\n{examples}");

@@ -12,7 +12,7 @@ pub(crate) fn text(profile: &Profile, unit: Unit) -> String {
 
 const SHOP: &str = "\
 api;runtime.goexit 4
-shop;[truncated: no table];0x7f0000001000 1
+shop;[truncated: no table];0x7f0000001000_[g] 1
 shop;main;parse: all;next_[i] 2
 shop;main;parse: all;next_[i];ksys_read_[k] 3
 shop;main;walk;walk;walk 5

@@ -191,8 +191,12 @@ fn go_tool_pprof_traces_are_the_folded_stacks() {
     let mut expected: BTreeMap<Vec<String>, u64> = BTreeMap::new();
     for line in folded::parse(&folded).unwrap() {
         let names = line.frames.iter().rev();
-        let names =
-            names.map(|n| n.trim_end_matches("_[i]").trim_end_matches("_[k]").replace(':', ";"));
+        let names = names.map(|n| {
+            n.trim_end_matches("_[g]")
+                .trim_end_matches("_[i]")
+                .trim_end_matches("_[k]")
+                .replace(':', ";")
+        });
         let names: Vec<_> = names.map(|n| n.replace("[truncated; ", "[truncated: ")).collect();
         *expected.entry(names).or_insert(0) += line.count;
     }
