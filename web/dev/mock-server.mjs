@@ -198,7 +198,7 @@ function quality(mock, params) {
   const truncated = Math.round(list.reduce((sum, s) => sum + s.truncated * s.cpu * HZ, 0) * ((to - from) / 1000));
   return {
     samples_taken: samples, samples_lost: { ring_buffer_full: samples > 0 ? 3 : 0 }, truncated: truncated > 0 ? { no_unwind_table: Math.ceil(truncated * 0.7), stack_page_not_resident: Math.floor(truncated * 0.3) } : {},
-    unnamed_frames: Math.round(samples * 0.04), low_confidence_frames: Math.round(samples * 0.01), frames: samples * 22, rooted_share: samples > 0 ? 1 - truncated / samples : 1, guessed: 0, user_stacks: samples,
+    unnamed_frames: Math.round(samples * 0.04), low_confidence_frames: Math.round(samples * 0.01), frames: samples * 22, rooted_share: samples > 0 ? 0.995 - truncated / samples : 1, guessed: Math.round(samples * 0.005), user_stacks: samples,
   };
 }
 

@@ -10,7 +10,9 @@ mod plan;
 mod progress;
 mod session;
 mod watched;
+mod wholeness;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -33,6 +35,7 @@ use output::Output;
 use plan::{Plan, Subject};
 use session::{Event, Parts, Session};
 use watched::Watched;
+use wholeness::wholeness;
 
 /// Windows of a recording are as long as those of a live view: stacks are sent anew in each.
 const WINDOW: std::time::Duration = std::time::Duration::from_secs(10);
@@ -57,7 +60,7 @@ pub(crate) fn run(mut args: RecordArgs) -> Result<ExitCode, Failure> {
     let session = start(&plan, &settings, &collector)?;
     let end = session.run(&collector);
     let recorded = collector.take();
-    report(&plan, &recorded, &output.name());
+    report(&plan, &recorded, &end.stats.stacks, &output.name());
     report_losses(&end.stats);
     output.replace(|out| encoding.write(&recorded.profile, out))?;
     if let Some(stats_output) = stats_output {
@@ -116,13 +119,16 @@ fn report_losses(stats: &AgentStats) {
 }
 
 /// Says what was recorded, and why if that is nothing.
-fn report(plan: &Plan, recorded: &Recorded, name: &str) {
+fn report(plan: &Plan, recorded: &Recorded, user_stacks: &BTreeMap<String, u64>, name: &str) {
     let samples = recorded.profile.total();
     if samples > 0 {
         let seconds = samples as f64 * recorded.profile.period_ns as f64 / 1e9;
         let stacks = grouped(recorded.profile.stacks.len() as u64);
         let samples = grouped(samples);
         eprintln!("{samples} samples ({seconds:.2} s of CPU time) in {stacks} stacks: {name}");
+        if let Some(line) = wholeness(user_stacks) {
+            eprintln!("{line}");
+        }
         return;
     }
     let subject = plan.subject_text();

@@ -21,14 +21,14 @@ function facts(q: Quality): Fact[] {
   const lostShare = lost > 0 ? lost / (q.samples_taken + lost) : 0;
   const truncatedShare = q.user_stacks > 0 ? truncated / q.user_stacks : 0;
   const unnamedShare = q.frames > 0 ? q.unnamed_frames / q.frames : 0;
-  const guessedShare = q.frames > 0 ? q.low_confidence_frames / q.frames : 0;
+  const guessedShare = q.user_stacks > 0 ? q.guessed / q.user_stacks : 0;
   return [
     { label: t('quality.taken'), value: formatCount(q.samples_taken), level: 'plain' },
     { label: t('quality.lost'), value: formatCount(lost), share: formatShare(lostShare), level: lost === 0 ? 'good' : level(lostShare), reasons: byCount(q.samples_lost) },
     { label: t('quality.rooted'), value: formatShare(q.rooted_share), level: level(1 - q.rooted_share) },
     { label: t('quality.truncated'), value: formatCount(truncated), share: formatShare(truncatedShare), level: level(truncatedShare), reasons: byCount(q.truncated) },
     { label: t('quality.unnamed'), value: formatCount(q.unnamed_frames), share: formatShare(unnamedShare), level: level(unnamedShare) },
-    ...(q.low_confidence_frames > 0 ? [{ label: t('quality.guessed'), value: formatCount(q.low_confidence_frames), share: formatShare(guessedShare), level: level(guessedShare) }] : []),
+    ...(q.low_confidence_frames > 0 ? [{ label: t('quality.guessed'), value: formatCount(q.guessed), share: formatShare(guessedShare), level: level(guessedShare), reasons: [[t('quality.guessedFrames'), q.low_confidence_frames] as [string, number]] }] : []),
   ];
 }
 

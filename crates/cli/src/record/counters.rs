@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use infrared_agent::AgentStats;
 use serde::Serialize;
 
+use super::wholeness::{COMPLETE, GUESSED};
+
 /// The document.
 #[derive(Debug, Serialize)]
 pub(super) struct Counters {
@@ -43,9 +45,6 @@ pub(super) struct Counters {
     warnings: Vec<String>,
 }
 
-/// How stacks that reached their thread's entry ended.
-const WHOLE: [&str; 2] = ["complete", "guessed"];
-
 impl Counters {
     pub(super) fn of(stats: &AgentStats) -> Self {
         let kernel = |name: &str| stats.kernel.get(name).copied().unwrap_or(0);
@@ -80,7 +79,7 @@ impl Counters {
             truncated: stats
                 .stacks
                 .iter()
-                .filter(|(reason, _)| !WHOLE.contains(&reason.as_str()))
+                .filter(|(reason, _)| ![COMPLETE, GUESSED].contains(&reason.as_str()))
                 .map(|(reason, count)| (reason.clone(), *count))
                 .collect(),
             stacks: stats.stacks.clone(),
