@@ -157,7 +157,7 @@ function services(mock, params) {
   const [from, to] = range(params);
   const rows = chosen(mock, params).map((s) => ({
     service: s.service, cpu: s.cpu, cpu_now: cpuAt(s, to), samples: Math.round((s.cpu * HZ * (to - from)) / 1000),
-    truncated_share: s.truncated, unnamed_share: s.unnamed, processes: s.processes, hosts: 1, containers: s.containers, is_self: Boolean(s.self),
+    truncated_share: s.truncated, guessed_share: s.guessed ?? 0, unnamed_share: s.unnamed, processes: s.processes, hosts: 1, containers: s.containers, is_self: Boolean(s.self),
     kinds: s.kinds, spark: spark([s], from, to, 60),
   }));
   return { services: rows, total_cpu: rows.reduce((sum, r) => sum + r.cpu, 0), from_ms: from, to_ms: to };

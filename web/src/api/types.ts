@@ -27,6 +27,7 @@ export interface Service {
   cpu_now: number;
   samples: number;
   truncated_share: number;
+  guessed_share: number;
   unnamed_share: number;
   processes: number;
   hosts: number;

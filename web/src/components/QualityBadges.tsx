@@ -8,15 +8,16 @@ const NOTABLE = 0.01;
 const BAD = 0.05;
 const FEW_SAMPLES = 30;
 
-export function QualityBadges({ truncated, unnamed, samples }: { truncated: number; unnamed: number; samples: number }) {
+export function QualityBadges({ truncated, guessed, unnamed, samples }: { truncated: number; guessed: number; unnamed: number; samples: number }) {
   const badges = [
     truncated >= NOTABLE && { level: truncated >= BAD ? 'bad' : 'fair', text: t('badge.truncated', { share: formatShare(truncated) }), hint: t('badge.truncatedHint') },
+    guessed >= NOTABLE && { level: guessed >= BAD ? 'bad' : 'fair', text: t('badge.guessed', { share: formatShare(guessed) }), hint: t('badge.guessedHint') },
     unnamed >= NOTABLE && { level: unnamed >= BAD ? 'bad' : 'fair', text: t('badge.unnamed', { share: formatShare(unnamed) }), hint: t('badge.unnamedHint') },
     samples < FEW_SAMPLES && { level: 'plain', text: t('badge.few'), hint: t('badge.fewHint', { samples }) },
   ].filter((b) => b !== false);
   if (badges.length === 0) {
     return (
-      <span class="badge good" title={t('badge.goodHint', { truncated: formatShare(truncated), unnamed: formatShare(unnamed) })}>
+      <span class="badge good" title={t('badge.goodHint', { truncated: formatShare(truncated), guessed: formatShare(guessed), unnamed: formatShare(unnamed) })}>
         <Icon name="check" /> {t('badge.good')}
       </span>
     );

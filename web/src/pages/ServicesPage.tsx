@@ -138,7 +138,7 @@ function ServiceTable({ data, rows, state, onSort, onOpen }: ServiceTableProps) 
               <td class="kinds"><KindBar kinds={row.kinds} /></td>
               <td class="number">{formatCount(row.samples)}</td>
               <td class="number">{row.processes}</td>
-              <td><QualityBadges truncated={row.truncated_share} unnamed={row.unnamed_share} samples={row.samples} /></td>
+              <td><QualityBadges truncated={row.truncated_share} guessed={row.guessed_share} unnamed={row.unnamed_share} samples={row.samples} /></td>
             </tr>
           ))}
         </tbody>
@@ -166,7 +166,7 @@ function TotalRow({ data, state, onOpen }: { data: Services; state: AppState; on
       <td class="kinds"><KindBar kinds={kinds} /></td>
       <td class="number">{formatCount(samples)}</td>
       <td class="number">{sum((s) => s.processes)}</td>
-      <td><QualityBadges truncated={weighted((s) => s.truncated_share)} unnamed={weighted((s) => s.unnamed_share)} samples={samples} /></td>
+      <td><QualityBadges truncated={weighted((s) => s.truncated_share)} guessed={weighted((s) => s.guessed_share)} unnamed={weighted((s) => s.unnamed_share)} samples={samples} /></td>
     </tr>
   );
 }

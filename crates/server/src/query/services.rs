@@ -37,6 +37,7 @@ struct Service {
     cpu_now: f64,
     samples: u64,
     truncated_share: f64,
+    guessed_share: f64,
     unnamed_share: f64,
     processes: usize,
     hosts: usize,
@@ -142,37 +143,41 @@ fn from_totals(totals: &SeriesTotals) -> HashMap<String, Service> {
 struct StackTraits {
     leaf: FrameKind,
     truncated: bool,
+    /// Whole, but for a guess on the way.
+    guessed: bool,
     unnamed: bool,
 }
 
 fn traits_of(profile: &Profile, sample: &Sample) -> Option<StackTraits> {
     let stack = profile.stack(sample.stack)?;
-    let mut locations = stack.iter().filter_map(|l| profile.location(*l));
-    let leaf = locations.next()?;
-    let root = locations.next_back().unwrap_or(leaf);
-    let truncated = root.kind == FrameKind::Truncated;
-    Some(StackTraits { leaf: leaf.kind, truncated, unnamed: leaf.unnamed })
+    let locations = || stack.iter().filter_map(|l| profile.location(*l));
+    let leaf = locations().next()?;
+    let truncated = locations().next_back()?.kind == FrameKind::Truncated;
+    let guessed = !truncated && locations().any(|location| location.low_confidence);
+    Some(StackTraits { leaf: leaf.kind, truncated, guessed, unnamed: leaf.unnamed })
 }
 
-/// Kinds of leaves, and the shares of stacks that are not whole or end in a nameless leaf.
+/// Kinds of leaves, and the shares of stacks that are not whole, have a guess, or end in a nameless leaf.
 fn add_stacks(services: &mut HashMap<String, Service>, profile: &Profile) {
-    let mut sums: HashMap<&str, (u64, u64, u64)> = HashMap::new();
+    let mut sums: HashMap<&str, [u64; 4]> = HashMap::new();
     for sample in &profile.samples {
         let Some(labels) = profile.series(sample.series) else { continue };
         let name = labels.get(labels::SERVICE).map_or("", String::as_str);
         let Some(traits) = traits_of(profile, sample) else { continue };
-        let (all, truncated, unnamed) = sums.entry(name).or_default();
-        *all += sample.value;
-        *truncated += if traits.truncated { sample.value } else { 0 };
-        *unnamed += if traits.unnamed { sample.value } else { 0 };
+        let counted = [true, traits.truncated, traits.guessed, traits.unnamed];
+        for (sum, counts) in sums.entry(name).or_default().iter_mut().zip(counted) {
+            *sum += if counts { sample.value } else { 0 };
+        }
         if let Some(service) = services.get_mut(name) {
             *service.kinds.entry(kind_name(traits.leaf)).or_default() += sample.value;
         }
     }
-    for (name, (all, truncated, unnamed)) in sums {
+    for (name, [all, truncated, guessed, unnamed]) in sums {
         if let Some(service) = services.get_mut(name) {
-            service.truncated_share = truncated as f64 / all.max(1) as f64;
-            service.unnamed_share = unnamed as f64 / all.max(1) as f64;
+            let share = |part: u64| part as f64 / all.max(1) as f64;
+            service.truncated_share = share(truncated);
+            service.guessed_share = share(guessed);
+            service.unnamed_share = share(unnamed);
         }
     }
 }

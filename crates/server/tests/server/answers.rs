@@ -30,6 +30,8 @@ fn services_are_listed_by_cpu() {
     assert!(near(&shop["truncated_share"], 0.1) && near(&shop["unnamed_share"], 0.1), "{shop}");
     assert_eq!(shop["kinds"], serde_json::json!({"kernel": 600, "native": 400}));
     assert_eq!(services[2]["is_self"], true);
+    let guessed: Vec<_> = services.iter().map(|service| &service["guessed_share"]).collect();
+    assert_eq!(guessed, [0.0, 0.0, 1.0]);
     let spark = shop["spark"]["cpu"].as_array().expect("spark");
     assert!(spark.iter().any(serde_json::Value::is_null), "no data before the first window");
     assert!(spark.iter().any(|v| near(v, 0.5)), "{spark:?}");

@@ -188,7 +188,8 @@ pub(crate) fn now_ms() -> i64 {
 /// One row: service, pid, frames root first, value.
 pub(crate) type Row<'r> = (&'r str, u32, &'r [&'r str], u64);
 
-/// A window of `duration_ms`. Frames that start with `sys_` are the kernel's, `?` means unnamed, `!` a reason to stop.
+/// A window of `duration_ms`. Frames that start with `sys_` are the kernel's, `?` means unnamed, `~` guessed, `!` a reason
+/// to stop.
 pub(crate) fn window(start_ms: i64, duration_ms: u64, rows: &[Row<'_>]) -> Profile {
     let from_ns = start_ms as u64 * 1_000_000;
     let mut builder = Builder::new(ValueType::cpu_samples(), from_ns, PERIOD_NS);
@@ -213,12 +214,14 @@ pub(crate) fn window(start_ms: i64, duration_ms: u64, rows: &[Row<'_>]) -> Profi
 }
 
 fn frame(builder: &mut Builder, name: &str) -> infrared_profile::LocationId {
+    let low_confidence = name.starts_with('~');
+    let name = name.trim_start_matches('~');
     let module = Some(builder.module("/usr/bin/shop", "c0ffee"));
     let lines = vec![builder.line(name, "", "", 0)];
     let kind = if name.starts_with("sys_") { FrameKind::Kernel } else { FrameKind::Native };
     let unnamed = name.starts_with('?');
     let address = name.bytes().fold(7_u64, |hash, byte| hash.wrapping_mul(31) + u64::from(byte));
-    builder.location(Location { kind, module, address, lines, unnamed, low_confidence: false })
+    builder.location(Location { kind, module, address, lines, unnamed, low_confidence })
 }
 
 /// The profiler's counters over a window.
@@ -243,7 +246,7 @@ pub(crate) fn shop(server: &Running) -> i64 {
             ("shop", 2, &["main", "pay"], 150),
             ("shop", 2, &["!no table", "?libx.so+0x10"], 50),
             ("db", 3, &["main", "scan"], 100),
-            ("infrared", 4, &["main", "unwind"], 10),
+            ("infrared", 4, &["main", "~unwind"], 10),
         ];
         let lost = [("samples_taken", 615), ("samples_lost_ring_full", 5), ("stacks_sent", 9)];
         let profiles = vec![window(start + offset, 10_000, rows), events(start + offset, &lost)];
