@@ -50,8 +50,8 @@ pub struct KernelConfig {
     pub exclude_self: bool,
     /// Bytes of unwind rows in the kernel at most; at least a slab of 512 KiB.
     pub table_budget_bytes: usize,
-    /// Bytes of the ring buffer; rounded up to a power of two of at least a page.
-    pub ring_bytes: usize,
+    /// Bytes of the ring buffer, by default 2 MiB a CPU, 4 to 8 in all; rounded up to a power of two of at least a page.
+    pub ring_bytes: Option<usize>,
     /// Copies of stacks that one CPU may send in a second; by default as many as it takes samples, and at least 200.
     pub max_deferred: Option<u32>,
 }
@@ -63,7 +63,7 @@ impl Default for KernelConfig {
             filter: Filter::Everything,
             exclude_self: false,
             table_budget_bytes: 64 << 20,
-            ring_bytes: 8 << 20,
+            ring_bytes: None,
             max_deferred: None,
         }
     }
@@ -104,7 +104,7 @@ impl Kernel {
         let process_events = load_process_events(config, &on_cpu)?;
         let map = |name: &'static str| handle(&on_cpu, name);
         let is_narrowed = config.exclude_self || config.filter != Filter::Everything;
-        let wake_bytes = wake_bytes(ring_bytes(config), cpus);
+        let wake_bytes = wake_bytes(ring_bytes(config, cpus), cpus);
         let live = Rc::new(Live::start(map(".data.live")?, is_narrowed, wake_bytes)?);
         let tables = UnwindTables::new(
             map("ir_row_slabs")?,
@@ -232,7 +232,7 @@ impl Kernel {
 
 fn load_on_cpu(config: &KernelConfig, hash_key: u64, cpus: u32) -> Result<Object, KernelError> {
     let mut open = open_object("on_cpu", ON_CPU)?;
-    let ring_bytes = ring_bytes(config);
+    let ring_bytes = ring_bytes(config, cpus);
     configure(&mut open, config, hash_key, "on_cpu")?;
     for mut map in open.maps_mut() {
         let size = match map.name().to_str() {
@@ -297,8 +297,11 @@ fn configure(
     map.set_initial_value(bytes_of(&constants)).map_err(|source| KernelError::Open { name, source })
 }
 
-fn ring_bytes(config: &KernelConfig) -> u32 {
-    config.ring_bytes.max(64 << 10).next_power_of_two().min(1 << 30) as u32
+/// Each CPU may send a copy of a stack, of up to a MiB, before user space reads. The kernel maps the ring twice in a row, and
+/// both count as resident memory of ours.
+fn ring_bytes(config: &KernelConfig, cpus: u32) -> u32 {
+    let bytes = config.ring_bytes.unwrap_or((2 << 20) * (cpus as usize).clamp(2, 4));
+    bytes.max(64 << 10).next_power_of_two().min(1 << 30) as u32
 }
 
 /// All CPUs together wake user space long before the ring is full.

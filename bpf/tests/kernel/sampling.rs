@@ -66,7 +66,7 @@ fn the_profiler_itself_is_sampled_unless_excluded() {
 
 #[test]
 fn every_sample_is_delivered_or_counted_when_the_ring_is_full() {
-    let small = KernelConfig { ring_bytes: 64 << 10, ..config() };
+    let small = KernelConfig { ring_bytes: Some(64 << 10), ..config() };
     let (mut session, mut subject) = Session::with_subject(&small);
     subject.tell("burn 500");
     session.kernel.pause().unwrap();

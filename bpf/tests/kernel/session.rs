@@ -34,7 +34,7 @@ pub(crate) fn config() -> KernelConfig {
     KernelConfig {
         frequency_hz: HZ,
         filter: Filter::Pids,
-        ring_bytes: 64 << 20,
+        ring_bytes: Some(64 << 20),
         ..KernelConfig::default()
     }
 }
