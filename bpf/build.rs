@@ -6,7 +6,7 @@ use std::{
     process::Command,
 };
 
-const PROGRAMS: [&str; 2] = ["on_cpu", "process_events"];
+const PROGRAMS: [&str; 3] = ["on_cpu", "process_events", "reference"];
 
 fn main() {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("set by cargo"));

@@ -5,7 +5,6 @@ mod figures;
 mod load;
 mod paired;
 mod profile_json;
-mod reference;
 mod report;
 mod run_time;
 mod strangers;

@@ -1,15 +1,15 @@
 //! What sampling costs, as multiples of what the kernel itself needs for the like: times vary with the host, ratios less.
 
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use e2e::{Machine, Target, Up, built};
-use std::process::Command;
+use infrared_bpf::Reference;
 
 use crate::figures::unwinding;
 use crate::load::{CpuLoad, wait};
 use crate::paired::{Loss, loss, quantile};
-use crate::reference::Reference;
 use crate::report::Row;
 use crate::run_time::{Counting, sampling_run};
 use crate::switch::Switch;
@@ -20,6 +20,7 @@ const FAST_HZ: u32 = 997;
 const ROUNDS: usize = 5;
 const TIME: Duration = Duration::from_secs(5);
 const WARM_UP: Duration = Duration::from_secs(15);
+const CALIBRATION: Duration = Duration::from_secs(2);
 const TURN: Duration = Duration::from_millis(50);
 const FAST_TURNS: usize = 200;
 const TURNS: usize = 2400;
@@ -47,7 +48,7 @@ fn kernel_ns_per_frame() -> Result<f64> {
     let mut command = Command::new(built("shares-c-framed")?);
     command.args(unwinding::ARGUMENTS);
     let mut target = Target::start(command)?;
-    let (reference, _switch) = Reference::on_timer("frame_pointers", HZ)?;
+    let (reference, _events) = Reference::frame_pointers(HZ.into())?;
     target.release()?;
     wait(TIME);
     let (run, counts) = (sampling_run(std::process::id())?, reference.counts()?);
@@ -105,9 +106,10 @@ struct Losses {
 /// What is lost with each, in turns; and the share of the machine that Infrared's own process takes.
 fn against_empty(load: &CpuLoad, hz: u32, turns: usize) -> Result<(Losses, f64)> {
     let up = Up::start_at(hz)?;
-    let (_empty, empty) = Reference::on_timer("empty", hz)?;
-    let tick = Reference::on_tick()?;
-    let span = 2 * tick.ticks_hz()? / hz;
+    let (_reference, events) = Reference::empty(hz.into())?;
+    let empty = Switch::of_events(events);
+    let tick = Reference::tick()?;
+    let span = 2 * ticks_hz(&tick)? / hz;
     let ours = Switch::of(up.pid())?;
     empty.off()?;
     wait(WARM_UP);
@@ -148,4 +150,15 @@ fn against_empty(load: &CpuLoad, hz: u32, turns: usize) -> Result<(Losses, f64)>
     wait(WARM_UP * 4);
     let spent = (up.cpu_ns()? - before) as f64 / (WARM_UP * 4).as_nanos() as f64;
     Ok((losses, spent / std::thread::available_parallelism()?.get() as f64))
+}
+
+/// Ticks a second of a busy CPU.
+fn ticks_hz(tick: &Reference) -> Result<u32> {
+    tick.take_ticks(1)?;
+    let before = tick.counts()?.runs;
+    wait(CALIBRATION);
+    let ticks = tick.counts()?.runs - before;
+    tick.take_ticks(0)?;
+    let processors = std::thread::available_parallelism()?.get() as f64;
+    Ok((ticks as f64 / processors / CALIBRATION.as_secs_f64()).round() as u32)
 }

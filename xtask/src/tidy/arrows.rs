@@ -52,7 +52,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("e2e", &[]),
-    ("infrared-bench", &["e2e"]),
+    ("infrared-bench", &["e2e", "infrared-bpf"]),
     ("xtask", &[]),
 ];
 

@@ -87,4 +87,4 @@ int tick(void *context)
 	return 0;
 }
 
-char _license[] SEC("license") = "GPL";
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
