@@ -10,7 +10,8 @@ export PATH := $(CURDIR)/target/node/node_modules/node/bin:$(PATH)
 unexport CARGO_TARGET_DIR
 
 BUILD_PACKAGES := deploy/packages.txt
-ALL_PACKAGES := $(BUILD_PACKAGES) tests/packages.txt bench/packages.txt
+TEST_PACKAGES := $(BUILD_PACKAGES) tests/packages.txt
+ALL_PACKAGES := $(TEST_PACKAGES) bench/packages.txt
 XTASK := cargo xtask
 
 # Seconds for each fuzz target; FIGURES for `make bench`, TARGETS for `make fuzz`: all without.
@@ -34,6 +35,10 @@ help:
 setup:
 	@scripts/setup $(BUILD_PACKAGES)
 
+.PHONY: setup-test
+setup-test:
+	@scripts/setup $(TEST_PACKAGES)
+
 .PHONY: setup-all
 setup-all:
 	@scripts/setup $(ALL_PACKAGES)
@@ -51,7 +56,7 @@ run: build
 	@exec target/release/infrared up $(ARGS)
 
 .PHONY: test
-test: setup-all
+test: setup-test
 	@$(XTASK) ci
 
 .PHONY: bench
@@ -63,9 +68,9 @@ fuzz: setup
 	@$(XTASK) fuzz --seconds $(TIME) $(TARGETS)
 
 .PHONY: mutants
-mutants: setup-all
+mutants: setup-test
 	@$(XTASK) mutants $(NAMES)
 
 .PHONY: screenshot
-screenshot: setup-all
+screenshot: setup-test
 	@$(XTASK) screenshot
