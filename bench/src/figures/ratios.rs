@@ -54,7 +54,10 @@ fn kernel_ns_per_frame() -> Result<f64> {
     let (run, counts) = (sampling_run(std::process::id())?, reference.counts()?);
     drop(reference);
     target.stop()?;
-    ensure!(counts.frames > 20 * counts.runs, "frame pointers lead nowhere: {counts:?}");
+    ensure!(
+        counts.frames > 20 * counts.runs,
+        "other programs run, or frame pointers lead nowhere: {counts:?}"
+    );
     Ok(run.ns as f64 / counts.frames as f64)
 }
 
