@@ -46,6 +46,9 @@ pub(crate) struct Resolver<'a> {
 impl Resolver<'_> {
     /// The frames, innermost first, of each of `svmas` (ascending); empty if there is no name or line.
     pub(crate) fn resolve(&mut self, svmas: &[u64]) -> Vec<Vec<Frame>> {
+        if let Some(damage) = self.binary.damage() {
+            self.stats.count(damage);
+        }
         let mut go = self.go(svmas);
         let own_dwarf = self.binary.section(".debug_info").is_some();
         let separate = if own_dwarf {

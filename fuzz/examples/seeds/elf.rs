@@ -103,6 +103,12 @@ pub(crate) fn seeds() -> Result<Vec<Seed>> {
         seeds.extend(program.targets.iter().map(seed));
     }
     seeds.push(with_mini_debug_info(folder.path())?);
+    let headerless = without_section_headers(folder.path())?;
+    seeds.extend(["unwind_tables", "elf_symbols"].map(|target| Seed {
+        target,
+        name: "headerless",
+        bytes: headerless.clone(),
+    }));
     for name in ["dwarf4", "dwarf5"] {
         seeds.push(Seed {
             target: "dwarf",
@@ -136,6 +142,12 @@ fn with_mini_debug_info(folder: &Path) -> Result<Seed> {
         .args(["--strip-all", "--add-section", &section])
         .args([&plain, &outer]))?;
     Ok(Seed { target: "elf_symbols", name: "mini_debug_info", bytes: std::fs::read(outer)? })
+}
+
+fn without_section_headers(folder: &Path) -> Result<Vec<u8>> {
+    let [shared, headerless] = ["shared", "headerless"].map(|name| folder.join(name));
+    run(Command::new("llvm-strip").args(["--strip-sections", "-o"]).args([&headerless, &shared]))?;
+    Ok(std::fs::read(headerless)?)
 }
 
 /// The lengths of the sections that the target `dwarf` takes, then their bytes.

@@ -9,6 +9,7 @@ pub(crate) mod plt;
 pub(crate) mod reach;
 pub(crate) mod relocations;
 pub(crate) mod section;
+mod stand_ins;
 pub(crate) mod symbols;
 
 use std::io::BufReader;
@@ -25,6 +26,8 @@ use crate::input::{ReadAt, Sequential, read_exact_at};
 const MAX_HEADERS: u64 = 65_536;
 const MAX_SECTION_NAMES: u64 = 4 << 20;
 const MAX_NOTES: u64 = 64 << 10;
+/// Linkers make two or three.
+const MAX_NOTE_SEGMENTS: usize = 16;
 /// The largest range read at once; a sparse file can claim any size.
 const MAX_READ: u64 = 256 << 20;
 const BUFFER: usize = 64 << 10;
@@ -50,6 +53,17 @@ pub(crate) struct Section {
 }
 
 impl Section {
+    const NULL: Self = Self {
+        name: 0,
+        kind: elf::SHT_NULL,
+        flags: 0,
+        address: 0,
+        offset: 0,
+        size: 0,
+        link: 0,
+        entry_size: 0,
+    };
+
     pub(crate) fn contains(&self, svma: u64) -> bool {
         self.address != 0 && svma >= self.address && svma - self.address < self.size
     }
@@ -61,6 +75,8 @@ impl Section {
 
 #[derive(Debug, Clone, Copy)]
 struct Segment {
+    kind: u32,
+    flags: u32,
     address: u64,
     offset: u64,
     file_size: u64,
@@ -74,6 +90,10 @@ pub(crate) struct Elf {
     sections: Vec<Section>,
     segments: Vec<Segment>,
     names: Vec<u8>,
+    /// Whether the sections are those of the file. Else they stand in for what it has lost.
+    has_headers: bool,
+    /// Why there are fewer stand-ins than there should be.
+    damage: Option<Error>,
 }
 
 impl Elf {
@@ -101,9 +121,14 @@ impl Elf {
             sections: Vec::new(),
             segments: Vec::new(),
             names: vec![],
+            has_headers: true,
+            damage: None,
         };
         file.read_sections(header)?;
         file.read_segments(header)?;
+        if file.sections.is_empty() {
+            file.read_stand_ins();
+        }
         Ok(file)
     }
 
@@ -152,8 +177,9 @@ impl Elf {
             .map_err(|()| Error::Malformed("program headers"))?;
         self.segments = headers
             .iter()
-            .filter(|h| h.p_type.get(LE) == elf::PT_LOAD)
             .map(|h| Segment {
+                kind: h.p_type.get(LE),
+                flags: h.p_flags.get(LE),
                 address: h.p_vaddr.get(LE),
                 offset: h.p_offset.get(LE),
                 file_size: h.p_filesz.get(LE),
@@ -202,6 +228,20 @@ impl Elf {
         self.sections.get(index as usize)
     }
 
+    /// The section that a symbol says it is in. The numbers of lost headers say nothing.
+    pub(crate) fn section_of_symbol(&self, index: u32) -> Option<&Section> {
+        self.section_at(index).filter(|_| self.has_headers)
+    }
+
+    pub(crate) fn has_headers(&self) -> bool {
+        self.has_headers
+    }
+
+    /// Why some of the tables of a file without section headers were not found.
+    pub(crate) fn damage(&self) -> Option<&Error> {
+        self.damage.as_ref()
+    }
+
     /// The first section of that name that has bytes in this file.
     pub(crate) fn section(&self, name: &str) -> Option<&Section> {
         self.sections.iter().find(|s| s.has_bytes() && self.name(s) == name.as_bytes())
@@ -218,7 +258,7 @@ impl Elf {
 
     /// The file offset that backs a stated virtual address, and the bytes left in its segment.
     pub(crate) fn file_offset(&self, svma: u64) -> Option<(u64, u64)> {
-        self.segments.iter().find_map(|s| {
+        self.segments_of(elf::PT_LOAD).find_map(|s| {
             let into = svma.checked_sub(s.address).filter(|into| *into < s.file_size)?;
             Some((s.offset.checked_add(into)?, s.file_size - into))
         })
@@ -231,11 +271,18 @@ impl Elf {
         code.map(|s| s.address).min().unwrap_or(0)
     }
 
-    /// The GNU build id, from `.note.gnu.build-id`.
+    /// The GNU build id, from `.note.gnu.build-id`; without section headers from the segments of notes.
     pub(crate) fn build_id(&self) -> Option<Vec<u8>> {
-        let section = self.section(".note.gnu.build-id")?;
-        let bytes = self.read(section.offset, section.size.min(MAX_NOTES)).ok()?;
-        gnu_build_id(&bytes)
+        let id_at = |offset, size: u64| {
+            let bytes = self.read(offset, size.min(MAX_NOTES)).ok()?;
+            gnu_build_id(&bytes)
+        };
+        if self.has_headers {
+            let section = self.section(".note.gnu.build-id")?;
+            return id_at(section.offset, section.size);
+        }
+        let mut notes = self.segments_of(elf::PT_NOTE).take(MAX_NOTE_SEGMENTS);
+        notes.find_map(|segment| id_at(segment.offset, segment.file_size))
     }
 }
 

@@ -39,18 +39,22 @@ pub(crate) fn names(elf: &Elf, svmas: &[u64]) -> Result<HashMap<u64, String>> {
         .collect())
 }
 
+/// Where stubs may be. Without section headers that is all the code: only a stub jumps through a slot that the dynamic
+/// linker fills for it.
 fn plt_section(elf: &Elf, svma: u64) -> Option<&Section> {
-    elf.sections().iter().find(|s| s.contains(svma) && elf.name(s).starts_with(b".plt"))
+    let prefix: &[u8] = if elf.has_headers() { b".plt" } else { b".text" };
+    elf.sections().iter().find(|s| s.contains(svma) && elf.name(s).starts_with(prefix))
 }
 
 /// The address of the GOT slot that the stub around `svma` jumps through.
 fn slot_of(elf: &Elf, section: &Section, svma: u64) -> Option<u64> {
     let short = elf.name(section) == b".plt.got" && section.entry_size == SHORT_STUB;
     let stub = if short { SHORT_STUB } else { STUB };
-    let start = (svma - section.address) / stub * stub;
-    let len = stub.min(section.size - start);
-    let code = elf.read(section.offset.checked_add(start)?, len).ok()?;
-    let address = section.address.checked_add(start)?;
+    // Sections of stubs are aligned to their size.
+    let address = svma / stub * stub;
+    let into = address.checked_sub(section.address)?;
+    let len = stub.min(section.size - into);
+    let code = elf.read(section.offset.checked_add(into)?, len).ok()?;
     match elf.machine {
         Machine::X86_64 => x86_64_slot(&code, address),
         Machine::Aarch64 => aarch64_slot(&code, address),
@@ -80,7 +84,9 @@ fn aarch64_slot(code: &[u8], address: u64) -> Option<u64> {
 fn relocated_symbols(elf: &Elf, slots: &HashMap<u64, u64>) -> Result<HashMap<u64, String>> {
     let wanted: HashSet<u64> = slots.values().copied().collect();
     let mut names = HashMap::new();
-    for table in elf.relocation_tables() {
+    // Code that is no stub may jump through the slots of other relocations.
+    let is_of_stubs = |table: &&Section| elf.has_headers() || elf.name(table) == b".rela.plt";
+    for table in elf.relocation_tables().filter(is_of_stubs) {
         elf.for_each_relocation(table, |entry| {
             if wanted.contains(&entry.address)
                 && entry.symbol != 0

@@ -92,7 +92,7 @@ impl<'a> SymbolTable<'a> {
 
     /// A size 0 symbol does not reach out of its section.
     fn same_section(&self, symbol: &Symbol, svma: u64) -> bool {
-        self.elf.section_at(symbol.section).is_none_or(|s| s.contains(svma))
+        self.elf.section_of_symbol(symbol.section).is_none_or(|s| s.contains(svma))
     }
 }
 

@@ -36,8 +36,9 @@ fn programs(workshop: &Workshop) -> Vec<(&'static str, Vec<u8>)> {
     workshop.run("objcopy --only-keep-debug c mini");
     workshop.run("xz --keep mini");
     workshop.run("objcopy --strip-all --add-section=.gnu_debugdata=mini.xz c stripped");
+    workshop.run("llvm-strip --strip-sections -o headerless c");
     let read = |name| (name, fs::read(workshop.path(name)).expect("built"));
-    ["c", "dwarf4", "packed", "stripped"].into_iter().map(read).collect()
+    ["c", "dwarf4", "packed", "stripped", "headerless"].into_iter().map(read).collect()
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod compare;
 
 mod go;
+mod headerless;
 mod hostile;
 mod llvm;
 mod programs;
