@@ -86,6 +86,7 @@ impl CheckedFile {
 pub(crate) struct DebugFiles {
     pub(crate) debug: Elf,
     pub(crate) supplement: Option<Elf>,
+    pub(crate) place: Candidate,
 }
 
 /// Looks for the debug file of `binary`. `checked` is kept by the caller between calls.
@@ -108,7 +109,7 @@ pub(crate) fn find(
         let crc = link.as_ref().map(|l| l.1);
         if let Ok(Some(debug)) = accept(file, build_id.as_deref(), crc, checked) {
             let supplement = supplement(&debug, &candidate, search);
-            return Some(DebugFiles { debug, supplement });
+            return Some(DebugFiles { debug, supplement, place: candidate });
         }
     }
     None
@@ -116,21 +117,27 @@ pub(crate) fn find(
 
 /// A path below the process's root, or in our own name space.
 #[derive(Debug, Clone)]
-enum Candidate {
+pub(crate) enum Candidate {
     Below(PathBuf),
     Here(PathBuf),
 }
 
 impl Candidate {
-    fn open(&self, search: &DebugSearch) -> io::Result<File> {
+    pub(crate) fn open(&self, search: &DebugSearch) -> io::Result<File> {
         match self {
             Self::Below(path) => open_below(&search.root, path),
             Self::Here(path) => open_here(path),
         }
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::Below(path) | Self::Here(path) => path,
+        }
+    }
+
     /// `path` as it is written in the file at `self`.
-    fn beside(&self, path: &Path) -> Self {
+    pub(crate) fn beside(&self, path: &Path) -> Self {
         let join = |own: &Path| own.parent().unwrap_or(Path::new("/")).join(path);
         match self {
             Self::Below(own) => Self::Below(join(own)),
@@ -154,7 +161,8 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect()
 }
 
-fn by_link(name: &OsStr, search: &DebugSearch) -> Vec<Candidate> {
+/// Where the debug file of that name can be.
+pub(crate) fn by_link(name: &OsStr, search: &DebugSearch) -> Vec<Candidate> {
     let directory = search.binary.parent().unwrap_or(Path::new("/"));
     let relative = directory.strip_prefix("/").unwrap_or(directory);
     let below = [

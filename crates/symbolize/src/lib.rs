@@ -1,6 +1,6 @@
 //! Names for addresses: (image, stated address) → function, file, line and inlined calls.
 //!
-//! Sources, the richest first: Go's own tables, DWARF (in the binary or a separate debug file),
+//! Sources, the richest first: Go's own tables, DWARF (in the binary, a separate debug file, `.dwo` files or a package of them),
 //! `.symtab`, `.gnu_debugdata`, `.dynsym`, PLT relocations; for JIT code perf maps, for the kernel
 //! `/proc/kallsyms`. What none of them names goes by where its function starts (`.eh_frame`). It knows
 //! nothing of processes, mappings or samples: the caller translates run-time addresses. All input is taken
@@ -22,6 +22,7 @@ mod paged;
 mod perf_map;
 mod perf_maps;
 mod resolve;
+mod split_file;
 mod stats;
 mod symbolizer;
 mod text_lines;

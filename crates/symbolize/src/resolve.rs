@@ -11,12 +11,13 @@ use object::elf::{SHT_DYNSYM, SHT_SYMTAB};
 
 use crate::debug_file::{self, CheckedFile, DebugFiles, DebugSearch};
 use crate::demangle::is_mangled;
-use crate::dwarf::{self, Debug, DebugBudget, DwarfIndex, Frames, Kept};
+use crate::dwarf::{self, DebugBudget, DwarfIndex, Frames, Kept, Opener, SplitUnits};
 use crate::elf::symbols::{self, Symbol, SymbolTable};
 use crate::elf::{Elf, function_starts, plt, reach};
 use crate::error::{Error, Result};
 use crate::go::{GoFrame, GoFrames, GoTables};
 use crate::line::Frame;
+use crate::split_file::SplitSearch;
 use crate::stats::Stats;
 
 /// Reads of debug information in one batch, for each byte of the transient budget: by default 256
@@ -108,13 +109,19 @@ impl Resolver<'_> {
             None => (self.binary, own.as_ref()),
         };
         let ImageMemory { dwarf: index, kept, .. } = &mut *self.memory;
-        let opened = Debug::open(debug, supplement, self.binary.lowest_code(), budget, kept);
-        let read = opened.and_then(|debug| {
+        let search = SplitSearch { search: self.search, separate: separate.map(|s| &s.place) };
+        let mut opener = Opener::new(budget, kept);
+        let read = opener.open(debug, supplement, self.binary.lowest_code()).and_then(|debug| {
             let Some(debug) = debug else { return Ok(Frames::default()) };
-            let frames = dwarf::frames(&debug, index, svmas);
-            debug.leave(kept);
+            let mut splits = SplitUnits::new(&mut opener, search);
+            let frames = dwarf::frames(&debug, &mut splits, index, svmas);
+            opener.leave(&debug);
             frames
         });
+        if let Ok(Frames { split_losses, .. }) = &read {
+            self.stats.split_refused += split_losses.refused;
+            self.stats.split_over_budget += split_losses.over_budget;
+        }
         let incomplete = match &read {
             Ok(frames) => frames.incomplete,
             Err(error) => matches!(error, Error::OverBudget(_)),

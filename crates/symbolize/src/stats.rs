@@ -17,6 +17,10 @@ pub struct Stats {
     pub image_errors: u64,
     /// Sources of names that were malformed or could not be read.
     pub source_errors: u64,
+    /// Files of split debug information that are of another build, or malformed.
+    pub split_refused: u64,
+    /// Units whose split debug information was not looked for in all places: a batch opens a limited number of files.
+    pub split_over_budget: u64,
 }
 
 impl Stats {

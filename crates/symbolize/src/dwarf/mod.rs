@@ -1,18 +1,20 @@
 //! Functions, inlined frames and lines from DWARF 2 to 5, for a batch of addresses.
 //!
-//! What is parsed is thrown away unit by unit; only the small [`DwarfIndex`] outlives a batch. Split
-//! DWARF (`.dwo`) and type units are not read.
+//! What is parsed is thrown away unit by unit; only the small [`DwarfIndex`] outlives a batch. Type
+//! units are not read.
 
 mod functions;
 mod lines;
 mod names;
+mod opener;
 mod sections;
+mod split;
 mod units;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use gimli::Unit;
+use gimli::{DwoId, Unit};
 
 use crate::error::Result;
 use crate::line::Frame;
@@ -20,15 +22,25 @@ use crate::paged::SectionReader;
 
 use functions::FunctionRange;
 use lines::Files;
-pub(crate) use sections::{Debug, DebugBudget, Kept};
+pub(crate) use opener::{DebugBudget, Opener};
+pub(crate) use sections::{Debug, Kept};
+pub(crate) use split::{SplitLosses, SplitUnits};
 use units::UnitRange;
 
 /// What is kept of an image's debug information between batches: where units and functions are.
 #[derive(Debug, Default)]
 pub(crate) struct DwarfIndex {
     units: Option<Arc<[UnitRange]>>,
-    functions: HashMap<usize, Arc<[FunctionRange]>>,
+    functions: HashMap<Entries, Arc<[FunctionRange]>>,
     function_bytes: usize,
+}
+
+/// Where the entries of a unit are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Entries {
+    /// At an offset in `.debug_info`.
+    Here(usize),
+    Split(DwoId),
 }
 
 /// Bytes of function ranges held at once, while a batch lasts.
@@ -55,14 +67,14 @@ impl DwarfIndex {
         self.function_bytes = 0;
     }
 
-    /// The functions of the unit at `offset`.
+    /// The functions of `unit`.
     fn functions(
         &mut self,
         debug: &Debug,
         unit: &Unit<SectionReader>,
-        offset: usize,
+        entries: Entries,
     ) -> Result<Arc<[FunctionRange]>> {
-        if let Some(functions) = self.functions.get(&offset) {
+        if let Some(functions) = self.functions.get(&entries) {
             return Ok(Arc::clone(functions));
         }
         let functions: Arc<[FunctionRange]> = functions::index(debug, unit)?.into();
@@ -71,7 +83,7 @@ impl DwarfIndex {
             self.forget_functions();
         }
         self.function_bytes += bytes;
-        self.functions.insert(offset, Arc::clone(&functions));
+        self.functions.insert(entries, Arc::clone(&functions));
         Ok(functions)
     }
 }
@@ -82,10 +94,16 @@ pub(crate) struct Frames {
     pub(crate) by_svma: HashMap<u64, Vec<Frame>>,
     /// The work was given up before all addresses were looked at.
     pub(crate) incomplete: bool,
+    pub(crate) split_losses: SplitLosses,
 }
 
 /// The frames of each of `svmas` (ascending) that the debug information covers.
-pub(crate) fn frames(debug: &Debug, index: &mut DwarfIndex, svmas: &[u64]) -> Result<Frames> {
+pub(crate) fn frames(
+    debug: &Debug,
+    splits: &mut SplitUnits<'_, '_>,
+    index: &mut DwarfIndex,
+    svmas: &[u64],
+) -> Result<Frames> {
     let units = match &index.units {
         Some(units) => Arc::clone(units),
         None => Arc::clone(index.units.insert(units::index(debug)?.into())),
@@ -99,24 +117,31 @@ pub(crate) fn frames(debug: &Debug, index: &mut DwarfIndex, svmas: &[u64]) -> Re
     let mut found = Frames::default();
     for (unit, svmas) in per_unit {
         // A unit that cannot be read costs its own addresses only.
-        let read = unit_frames(debug, index, unit, &svmas, &mut found.by_svma);
+        let read = unit_frames((debug, splits), index, unit, &svmas, &mut found.by_svma);
         if read.is_err() && debug.out_of_fuel() {
             found.incomplete = true;
             break;
         }
     }
+    found.split_losses = splits.losses;
     Ok(found)
 }
 
 fn unit_frames(
-    debug: &Debug,
+    (debug, splits): (&Debug, &mut SplitUnits<'_, '_>),
     index: &mut DwarfIndex,
     offset: usize,
     svmas: &[u64],
     found: &mut HashMap<u64, Vec<Frame>>,
 ) -> Result<()> {
     let unit = debug.unit(offset)?;
-    let functions = index.functions(debug, &unit, offset)?;
+    let split = splits.of(debug, &unit)?;
+    // Lines are with the skeleton, functions and calls where the entries are.
+    let (entries_debug, entries_unit, entries) = match &split {
+        Some(split) => (&split.debug, &split.unit, Entries::Split(split.id)),
+        None => (debug, &unit, Entries::Here(offset)),
+    };
+    let functions = index.functions(entries_debug, entries_unit, entries)?;
     let mut files = Files::new(debug, &unit);
     let positions = lines::find(debug, &unit, svmas)?;
     let mut per_function: HashMap<usize, Vec<u64>> = HashMap::new();
@@ -127,7 +152,7 @@ fn unit_frames(
     }
     let mut chains = HashMap::new();
     for (function, svmas) in per_function {
-        functions::chains(debug, &unit, function, &svmas, &mut chains)?;
+        functions::chains(entries_debug, entries_unit, function, &svmas, &mut chains)?;
     }
     for &svma in svmas {
         let chain = chains.remove(&svma).unwrap_or_default();

@@ -5,13 +5,11 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use gimli::{Abbreviations, DebugInfoOffset, Dwarf, SectionId, Unit, UnitOffset};
+use gimli::{Abbreviations, DebugInfoOffset, Dwarf, SectionId, Unit, UnitHeader, UnitOffset};
 
 use super::names::Name;
-use crate::elf::Elf;
-use crate::elf::section::Contents;
 use crate::error::{Error, Result};
-use crate::paged::{Backing, Fuel, PageCache, SectionReader};
+use crate::paged::{Fuel, SectionReader};
 
 /// Reads that one unit's header, abbreviations and file table may take. The largest seen take some
 /// 100,000; what gimli builds from a read is about 40 bytes.
@@ -22,42 +20,20 @@ const NAMES_KEPT: usize = 8192;
 /// Units in one file. A browser has some 30,000.
 const MAX_UNITS: usize = 1 << 20;
 
-const SECTIONS: [SectionId; 10] = [
-    SectionId::DebugAbbrev,
-    SectionId::DebugAddr,
-    SectionId::DebugAranges,
-    SectionId::DebugInfo,
-    SectionId::DebugLine,
-    SectionId::DebugLineStr,
-    SectionId::DebugRanges,
-    SectionId::DebugRngLists,
-    SectionId::DebugStr,
-    SectionId::DebugStrOffsets,
-];
-
-/// What one batch may use.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct DebugBudget {
-    /// Bytes of file pages held.
-    pub(crate) page_bytes: u64,
-    /// Bytes of decompressed sections.
-    pub(crate) inflated_bytes: u64,
-    /// Reads before the batch gives up.
-    pub(crate) reads: u64,
-}
-
 /// Which of an image's debug files a section is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum DebugFile {
+pub(super) enum DebugFile {
     Main,
     Supplement,
+    /// A `.dwo` file, or a unit's part of a package.
+    Split,
 }
 
 /// What a batch leaves for the next one: a busy image has a few new addresses in every window, and to decompress its sections and
 /// to list its units costs more than to look the addresses up.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
-    inflated: HashMap<(DebugFile, SectionId), Rc<Vec<u8>>>,
+    pub(super) inflated: HashMap<(DebugFile, SectionId), Rc<Vec<u8>>>,
     offsets: HashMap<DebugFile, Rc<[usize]>>,
 }
 
@@ -67,6 +43,10 @@ impl Kept {
         let inflated: usize = self.inflated.values().map(|bytes| bytes.len()).sum();
         let offsets: usize = self.offsets.values().map(|offsets| size_of_val::<[_]>(offsets)).sum();
         inflated + offsets
+    }
+
+    pub(super) fn offsets(&self, file: DebugFile) -> Option<Rc<[usize]>> {
+        self.offsets.get(&file).map(Rc::clone)
     }
 }
 
@@ -85,38 +65,32 @@ pub(crate) struct Debug {
 }
 
 impl Debug {
-    /// Opens the debug sections of `elf`, or of nothing when it has none. `supplement` is the file that
-    /// `.gnu_debugaltlink` names.
-    pub(crate) fn open(
-        elf: &Elf,
-        supplement: Option<&Elf>,
+    pub(super) fn new(
+        dwarf: Dwarf<SectionReader>,
         lowest_code: u64,
-        budget: DebugBudget,
-        kept: &mut Kept,
-    ) -> Result<Option<Self>> {
-        if elf.section(".debug_info").is_none() {
-            return Ok(None);
+        fuel: Rc<Fuel>,
+        (file, offsets): (DebugFile, Option<Rc<[usize]>>),
+    ) -> Self {
+        Self {
+            dwarf,
+            supplement: None,
+            lowest_code,
+            fuel,
+            file,
+            offsets: RefCell::new(offsets),
+            units: RefCell::default(),
+            abbreviations: RefCell::default(),
+            names: RefCell::default(),
         }
-        let mut opener = Opener {
-            pages: PageCache::new(budget.page_bytes),
-            fuel: Fuel::new(budget.reads),
-            memory_left: budget.inflated_bytes,
-            next_id: 0,
-            kept,
-        };
-        let readers = opener.readers(elf, DebugFile::Main)?;
-        let mut debug = opener.debug(&readers, DebugFile::Main, lowest_code)?;
-        if let Some(supplement) = supplement {
-            let readers = opener.readers(supplement, DebugFile::Supplement)?;
-            debug.dwarf.set_sup(opener.dwarf(&readers)?);
-            let file = DebugFile::Supplement;
-            debug.supplement = Some(Box::new(opener.debug(&readers, file, lowest_code)?));
-        }
-        Ok(Some(debug))
+    }
+
+    /// What `dwarf` has of this file's units.
+    pub(super) fn split(&self, dwarf: Dwarf<SectionReader>) -> Self {
+        Self::new(dwarf, self.lowest_code, Rc::clone(&self.fuel), (DebugFile::Split, None))
     }
 
     /// Leaves for the next batch what this one came to know.
-    pub(crate) fn leave(&self, kept: &mut Kept) {
+    pub(super) fn leave(&self, kept: &mut Kept) {
         if let Some(offsets) = &*self.offsets.borrow() {
             kept.offsets.insert(self.file, Rc::clone(offsets));
         }
@@ -161,6 +135,24 @@ impl Debug {
             return Ok(Rc::clone(unit));
         }
         let header = self.dwarf.debug_info.header_from_offset(DebugInfoOffset(offset))?;
+        self.read_unit(header).map(|unit| self.hold(unit))
+    }
+
+    /// Makes `unit`, of this file, the one that references to it lead to.
+    pub(super) fn hold(&self, unit: Unit<SectionReader>) -> Rc<Unit<SectionReader>> {
+        let offset = unit.header.debug_info_offset();
+        let unit = Rc::new(unit);
+        if let Some(offset) = offset {
+            keep(&self.units, UNITS_KEPT, offset.0, Rc::clone(&unit));
+        }
+        unit
+    }
+
+    /// Reads a unit anew.
+    pub(super) fn read_unit(
+        &self,
+        header: UnitHeader<SectionReader>,
+    ) -> Result<Unit<SectionReader>> {
         let key = header.debug_abbrev_offset().0;
         let held = self.abbreviations.borrow().get(&key).map(Arc::clone);
         let unit = self.fuel.at_most(UNIT_READS, || {
@@ -171,8 +163,6 @@ impl Debug {
             Unit::new_with_abbreviations(&self.dwarf, header, abbreviations)
         })?;
         keep(&self.abbreviations, ABBREVIATIONS_KEPT, key, Arc::clone(&unit.abbreviations));
-        let unit = Rc::new(unit);
-        keep(&self.units, UNITS_KEPT, offset, Rc::clone(&unit));
         Ok(unit)
     }
 
@@ -210,70 +200,4 @@ fn keep<T>(cache: &RefCell<HashMap<usize, T>>, limit: usize, key: usize, value: 
         cache.clear();
     }
     cache.insert(key, value);
-}
-
-struct Opener<'a> {
-    pages: Rc<RefCell<PageCache>>,
-    fuel: Rc<Fuel>,
-    memory_left: u64,
-    next_id: u32,
-    kept: &'a mut Kept,
-}
-
-type Readers = HashMap<SectionId, SectionReader>;
-
-impl Opener<'_> {
-    fn readers(&mut self, elf: &Elf, file: DebugFile) -> Result<Readers> {
-        SECTIONS.into_iter().map(|id| Ok((id, self.reader(elf, file, id)?))).collect()
-    }
-
-    fn debug(&mut self, readers: &Readers, file: DebugFile, lowest_code: u64) -> Result<Debug> {
-        Ok(Debug {
-            dwarf: self.dwarf(readers)?,
-            supplement: None,
-            lowest_code,
-            fuel: Rc::clone(&self.fuel),
-            file,
-            offsets: RefCell::new(self.kept.offsets.get(&file).map(Rc::clone)),
-            units: RefCell::default(),
-            abbreviations: RefCell::default(),
-            names: RefCell::default(),
-        })
-    }
-
-    fn dwarf(&mut self, readers: &Readers) -> Result<Dwarf<SectionReader>> {
-        let empty = self.section(0, Backing::Empty);
-        let load = |id| Ok(readers.get(&id).unwrap_or(&empty).clone());
-        Dwarf::load(load).map_err(|e: gimli::Error| Error::from(e))
-    }
-
-    fn reader(&mut self, elf: &Elf, file: DebugFile, id: SectionId) -> Result<SectionReader> {
-        let Some(section) = elf.section(id.name()) else {
-            return Ok(self.section(0, Backing::Empty));
-        };
-        if let Some(bytes) = self.kept.inflated.get(&(file, id)).map(Rc::clone) {
-            return Ok(self.inflated(bytes));
-        }
-        Ok(match elf.contents(section, self.memory_left)? {
-            Contents::InFile { offset, size } => {
-                let (source, pages) = (Rc::clone(elf.source()), Rc::clone(&self.pages));
-                self.section(size as usize, Backing::File { source, offset, pages })
-            }
-            Contents::Decompressed(bytes) => {
-                let bytes = Rc::new(bytes);
-                self.kept.inflated.insert((file, id), Rc::clone(&bytes));
-                self.inflated(bytes)
-            }
-        })
-    }
-
-    fn inflated(&mut self, bytes: Rc<Vec<u8>>) -> SectionReader {
-        self.memory_left = self.memory_left.saturating_sub(bytes.len() as u64);
-        self.section(bytes.len(), Backing::Memory(bytes))
-    }
-
-    fn section(&mut self, len: usize, backing: Backing) -> SectionReader {
-        self.next_id += 1;
-        SectionReader::new(self.next_id, len, backing, Rc::clone(&self.fuel))
-    }
 }

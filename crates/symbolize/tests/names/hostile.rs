@@ -10,20 +10,20 @@ use crate::compare;
 use crate::programs::{Workshop, names, source};
 
 /// Processor time far above what an honest file of this size takes, far below what a bomb would.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Processor time of this thread since `start`, which [`Duration::ZERO`] makes its beginning.
-fn spent(start: Duration) -> Duration {
+pub(crate) fn spent(start: Duration) -> Duration {
     let now = clock_gettime(ClockId::ThreadCPUTime);
     let now = Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs() as u32);
     now.saturating_sub(start)
 }
 
 /// A small generator of our own, so that a failure can be repeated (Numerical Recipes, "ranqd1").
-struct Random(u32);
+pub(crate) struct Random(pub(crate) u32);
 
 impl Random {
-    fn next(&mut self, below: usize) -> usize {
+    pub(crate) fn next(&mut self, below: usize) -> usize {
         self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (self.0 >> 8) as usize % below
     }

@@ -13,4 +13,5 @@ mod llvm;
 mod programs;
 mod separate;
 mod special;
+mod split;
 mod unnamed;
