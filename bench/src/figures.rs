@@ -7,6 +7,7 @@ mod first_stack;
 mod large_process;
 mod memory;
 mod names;
+mod opentelemetry;
 mod page;
 mod programs;
 mod ratios;
@@ -137,6 +138,11 @@ pub(crate) const FIGURES: &[Figure] = &[
         name: "six-services",
         about: "the infrared process beside g++, Redis, Go, Python, a JVM and Node.js (1 min)",
         measure: beside::six_services,
+    },
+    Figure {
+        name: "opentelemetry",
+        about: "the kernel side beside that of OpenTelemetry's profiler, if OTEL_PROFILER names one (4 min)",
+        measure: opentelemetry::measure,
     },
     Figure {
         name: "cost",

@@ -65,7 +65,7 @@ impl Load {
         Ok(Self { processes })
     }
 
-    pub(crate) fn pids(&self) -> impl Iterator<Item = u32> {
+    pub fn pids(&self) -> impl Iterator<Item = u32> {
         self.processes.iter().map(|process| process.child.id())
     }
 

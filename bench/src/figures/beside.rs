@@ -4,7 +4,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use e2e::{Builds, Load, Machine, Recording, Request, ServerKind, Up, resident_mib};
+use e2e::{Builds, Load, Machine, Recording, Request, Server, ServerKind, Up, resident_mib};
+use tempfile::TempDir;
 
 use crate::figures::memory::{JAVA, NODE};
 use crate::load::wait;
@@ -31,33 +32,51 @@ pub(crate) fn builds() -> Result<Vec<Row>> {
     ])
 }
 
-/// g++, Redis, Go, Python, a JVM and Node.js.
+/// g++, Redis, Go, Python, a JVM and Node.js, at work until it is dropped.
+pub(super) struct SixServices {
+    loads: Vec<Load>,
+    _servers: [Box<dyn Server>; 2],
+    _dir: TempDir,
+}
+
+impl SixServices {
+    pub(super) fn start() -> Result<Self> {
+        let dir = e2e::scratch_dir()?;
+        let source = dir.path().join("Busy.java");
+        std::fs::write(&source, JAVA)?;
+        let mut java = Command::new("java");
+        java.arg(&source);
+        let mut node = Command::new("node");
+        node.args(["-e", NODE]);
+        let mut python = Command::new("python3");
+        python.args(["-c", "while True: sum(i * i for i in range(50000))"]);
+        let mut compiler = Command::new("sh");
+        let heavy = "echo '#include <regex>' > r.cc; while g++ -O2 -c r.cc -o r.o; do :; done";
+        compiler.args(["-c", heavy]).current_dir(dir.path());
+        let servers = [ServerKind::Redis.start()?, ServerKind::GoHttp.start()?];
+        let mut loads = vec![Load::start([java, node, python, compiler])?];
+        for server in &servers {
+            loads.push(server.load()?);
+        }
+        Ok(Self { loads, _servers: servers, _dir: dir })
+    }
+
+    /// An error if one has ended.
+    pub(super) fn check(&mut self) -> Result<()> {
+        self.loads.iter_mut().try_for_each(Load::check)
+    }
+}
+
 pub(crate) fn six_services() -> Result<Vec<Row>> {
     let _machine = Machine::reserve()?;
-    let dir = e2e::scratch_dir()?;
-    let source = dir.path().join("Busy.java");
-    std::fs::write(&source, JAVA)?;
-    let mut java = Command::new("java");
-    java.arg(&source);
-    let mut node = Command::new("node");
-    node.args(["-e", NODE]);
-    let mut python = Command::new("python3");
-    python.args(["-c", "while True: sum(i * i for i in range(50000))"]);
-    let mut compiler = Command::new("sh");
-    let heavy = "echo '#include <regex>' > r.cc; while g++ -O2 -c r.cc -o r.o; do :; done";
-    compiler.args(["-c", heavy]).current_dir(dir.path());
-    let servers = [ServerKind::Redis.start()?, ServerKind::GoHttp.start()?];
-    let mut loads = vec![Load::start([java, node, python, compiler])?];
-    for server in &servers {
-        loads.push(server.load()?);
-    }
+    let mut services = SixServices::start()?;
     let up = Up::start()?;
     let share = share_of_one_core(&up)? / std::thread::available_parallelism()?.get() as f64;
     drop(up);
     let mut recording = Recording::start(Request::machine(HZ))?;
     recording.go_on_for(SETTLING)?;
     let stats = recording.finish()?.stats;
-    loads.iter_mut().try_for_each(Load::check)?;
+    services.check()?;
     let mut reasons: Vec<_> = stats.truncated.into_iter().collect();
     reasons.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
     let reasons: Vec<String> =
