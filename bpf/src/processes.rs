@@ -2,8 +2,8 @@
 
 use std::{collections::HashMap, rc::Rc};
 
-use infrared_abi::{IR_MAPPING_SLAB_SIZE, bytes_of, ir_go_offsets, ir_mapping, ir_process};
-use libbpf_rs::{MapCore, MapFlags, MapHandle};
+use infrared_abi::{IR_MAPPING_SLAB_SIZE, Pod, bytes_of, ir_go_offsets, ir_mapping, ir_process};
+use libbpf_rs::{ErrorKind, MapCore, MapFlags, MapHandle};
 
 use crate::{
     arena::{Arena, SlabKind, put},
@@ -22,6 +22,16 @@ pub struct MappingBlock {
     /// `mm->start_stack` when the mappings were read; 0 if not known.
     pub start_stack: u64,
     pub go: ir_go_offsets,
+}
+
+/// Adds to what is sampled.
+fn choose<K: Pod>(map: &MapHandle, what: &'static str, key: &K) -> Result<(), KernelError> {
+    map.update(bytes_of(key), bytes_of(&1u32), MapFlags::ANY).map_err(|source| {
+        match source.kind() {
+            ErrorKind::TooBig => KernelError::Full { what, limit: map.max_entries() as usize },
+            _ => KernelError::Map { action: "write", map: what, source },
+        }
+    })
 }
 
 /// Mappings of all processes in the kernel, and the process filter.
@@ -133,7 +143,7 @@ impl ProcessMaps {
 
     /// Adds a process, and with it the children that it will have, to those that are sampled.
     pub fn select_pid(&self, pid: u32) -> Result<(), KernelError> {
-        put(&self.filter_pids, "ir_filter_pids", &pid, &1u32)
+        choose(&self.filter_pids, "selected processes", &pid)
     }
 
     /// Whether a process is among those selected, as its ancestors were.
@@ -143,7 +153,7 @@ impl ProcessMaps {
 
     /// Adds a cgroup (v2 id) to those that are sampled, with all below it, those made later too.
     pub fn select_cgroup(&self, id: u64) -> Result<(), KernelError> {
-        put(&self.filter_cgroups, "ir_filter_cgroups", &id, &1u32)
+        choose(&self.filter_cgroups, "chosen cgroups", &id)
     }
 
     /// Lets go of memory that is at hand for what comes in a row.

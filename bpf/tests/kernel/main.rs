@@ -8,6 +8,7 @@ mod probes;
 mod process_events;
 mod runs;
 mod sampling;
+mod selection;
 mod session;
 mod stacks;
 mod subject;

@@ -9,6 +9,7 @@ use infrared_bpf::{
 
 use super::world::World;
 use crate::watch::MAX_EAGER;
+use crate::window::ClosedWindow;
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -116,4 +117,22 @@ fn a_window_waits_a_moment_for_the_names_of_its_processes_and_not_longer() {
     world.fork(11 * SECOND, 5, 6).sample(12 * SECOND, 6, 2).turn(13 * SECOND);
     world.turn(20 * SECOND + 4).turn(21 * SECOND);
     assert_eq!(world.windows.len(), 2, "nobody answers");
+}
+
+#[test]
+fn a_window_that_is_full_closes_early() {
+    let mut world = World::new();
+    world.exec(5, 5, "/bin/server").turn(6);
+    for thousand in 0..1_050 {
+        for number in 0..1_000 {
+            world.sample(10 + thousand * 1_000 + number, 5, 1);
+        }
+        world.turn(10 + (thousand + 1) * 1_000);
+    }
+    let taken =
+        |window: &ClosedWindow| window.all_samples().map(|(_, times)| times.len()).sum::<usize>();
+    assert_eq!(world.windows.len(), 1, "long before its time");
+    assert!((1 << 20..(1 << 20) + 1_000).contains(&taken(&world.windows[0])));
+    world.finish(2_000_000);
+    assert_eq!(world.windows.iter().map(taken).sum::<usize>(), 1_050_000);
 }
