@@ -3,6 +3,7 @@
 #![cfg(target_arch = "x86_64")]
 
 mod budgets;
+mod copies;
 mod pages;
 mod probes;
 mod process_events;

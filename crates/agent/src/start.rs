@@ -256,3 +256,24 @@ fn raise_file_limit() {
         tracing::debug!(%error, "cannot raise the limit of open files");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_does_not_end_is_left_behind_and_named() {
+        let (release, held) = std::sync::mpsc::sync_channel::<()>(0);
+        let stuck = thread::Builder::new().spawn(move || held.recv()).unwrap();
+        let patience = Duration::from_millis(20);
+        let left = join("ir-stuck", stuck, patience);
+        assert!(matches!(left, Err(AgentError::Stuck("ir-stuck"))), "{left:?}");
+        drop(release);
+        let ended = thread::Builder::new().spawn(|| panic!("on purpose")).unwrap();
+        let broken = join("ir-broken", ended, Duration::from_mins(1));
+        assert!(matches!(broken, Err(AgentError::Ended("ir-broken"))));
+        let whole = thread::Builder::new().spawn(|| 7).unwrap();
+        let whole = join("ir-whole", whole, Duration::from_mins(1));
+        assert!(matches!(whole, Ok(7)));
+    }
+}
