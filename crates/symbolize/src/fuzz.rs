@@ -84,7 +84,7 @@ pub fn kallsyms(data: &[u8]) {
 
 pub fn demangling(data: &[u8]) {
     let name = String::from_utf8_lossy(data);
-    for prefix in ["", "_Z", "_R"] {
+    for prefix in ["", "_Z", "_R", "_D", "$s", "_T0"] {
         demangle(&format!("{prefix}{name}"));
     }
 }

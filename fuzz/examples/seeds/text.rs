@@ -2,7 +2,7 @@
 
 use crate::Seed;
 
-const SEEDS: [(&str, &str, &str); 9] = [
+const SEEDS: [(&str, &str, &str); 11] = [
     ("demangling", "cpp", "N4shop4Cart3addERKSt6vectorIiSaIiEES4_PFvRA4_KcEDpT_"),
     (
         "demangling",
@@ -10,6 +10,8 @@ const SEEDS: [(&str, &str, &str); 9] = [
         "NvMs0_NtCs1234_7mycrate3fooINtB5_3BarNtNtC3std6string6StringKj8_E3baz",
     ),
     ("demangling", "rust_legacy", "N4core3ops8function6FnOnce9call_once17h0123456789abcdefE"),
+    ("demangling", "d", "4shop__T3fixTSQo4CartVAyaa2_6162Z3fixMxFQxDFNaKiZvZQq"),
+    ("demangling", "swift", "4main8ListViewV04showB05items_ySaySiG_SitYaKFyycfU_SS_Tg5TA"),
     (
         "folded",
         "stacks",

@@ -179,10 +179,12 @@ fn debug_information_that_repeats_itself_runs_out_of_fuel() {
 #[test]
 fn texts_of_others_are_never_a_reason_to_panic() {
     let mut random = Random(3);
-    let samples: [&[u8]; 3] = [
+    let samples: [&[u8]; 5] = [
         b"1000 10 name\n7fff00001000 ffff a b c\n",
         b"ffffffff81000000 T _text\nffffffffc0000000 t f\t[m]\n",
         b"_ZN3fooIiE3barEvRNvC6_123foo3bar_ZSt4moveIRiEONSt16remove_referenceIT_E4typeEOS2_",
+        b"4shop__T3fixTSQo4CartZ3fixFQoAyaDFKiZiNkPxvZv",
+        b"17MutableCollectionP1asAARzs012RandomAccessB0RzsAdHRQlE06rotatecD05IndexPQzAN_tFAQcfU_Tg5Tf4nd_n",
     ];
     for round in 0..3000 {
         let mut bytes = samples[round % samples.len()].repeat(1 + random.next(3));
