@@ -26,6 +26,8 @@ use crate::input::{ReadAt, Sequential, read_exact_at};
 const MAX_HEADERS: u64 = 65_536;
 const MAX_SECTION_NAMES: u64 = 4 << 20;
 const MAX_NOTES: u64 = 64 << 10;
+/// Go's linker, `cmd/link/internal/ld/elf.go`.
+const NT_GO_BUILD_ID: u32 = 4;
 /// Linkers make two or three.
 const MAX_NOTE_SEGMENTS: usize = 16;
 /// The largest range read at once; a sparse file can claim any size.
@@ -247,6 +249,11 @@ impl Elf {
         self.sections.iter().find(|s| s.has_bytes() && self.name(s) == name.as_bytes())
     }
 
+    /// All of that name that have bytes. Stand-ins for data are one for each segment.
+    pub(crate) fn sections_named(&self, name: &str) -> impl Iterator<Item = &Section> {
+        self.sections.iter().filter(move |s| s.has_bytes() && self.name(s) == name.as_bytes())
+    }
+
     pub(crate) fn section_of_kind(&self, kind: u32) -> Option<&Section> {
         self.sections.iter().find(|s| s.kind == kind && s.size > 0)
     }
@@ -273,16 +280,25 @@ impl Elf {
 
     /// The GNU build id, from `.note.gnu.build-id`; without section headers from the segments of notes.
     pub(crate) fn build_id(&self) -> Option<Vec<u8>> {
-        let id_at = |offset, size: u64| {
-            let bytes = self.read(offset, size.min(MAX_NOTES)).ok()?;
-            gnu_build_id(&bytes)
-        };
         if self.has_headers {
             let section = self.section(".note.gnu.build-id")?;
-            return id_at(section.offset, section.size);
+            let bytes = self.read(section.offset, section.size.min(MAX_NOTES)).ok()?;
+            return note(&bytes, *b"GNU\0", elf::NT_GNU_BUILD_ID);
         }
-        let mut notes = self.segments_of(elf::PT_NOTE).take(MAX_NOTE_SEGMENTS);
-        notes.find_map(|segment| id_at(segment.offset, segment.file_size))
+        self.note_in_segments(*b"GNU\0", elf::NT_GNU_BUILD_ID)
+    }
+
+    /// Whether a segment of notes has the build id that Go's linker writes.
+    pub(crate) fn has_go_note(&self) -> bool {
+        self.note_in_segments(*b"Go\0\0", NT_GO_BUILD_ID).is_some()
+    }
+
+    fn note_in_segments(&self, owner: [u8; 4], kind: u32) -> Option<Vec<u8>> {
+        let mut segments = self.segments_of(elf::PT_NOTE).take(MAX_NOTE_SEGMENTS);
+        segments.find_map(|segment| {
+            let bytes = self.read(segment.offset, segment.file_size.min(MAX_NOTES)).ok()?;
+            note(&bytes, owner, kind)
+        })
     }
 }
 
@@ -303,14 +319,14 @@ fn first<T: Pod>(bytes: &[u8]) -> Result<&T> {
     pod::from_bytes(bytes).map(|(t, _)| t).map_err(|()| Error::Malformed("header"))
 }
 
-fn gnu_build_id(mut note: &[u8]) -> Option<Vec<u8>> {
+fn note(mut note: &[u8], owner: [u8; 4], wanted: u32) -> Option<Vec<u8>> {
     loop {
         let word = |at: usize| Some(u32::from_le_bytes(note.get(at..at + 4)?.try_into().ok()?));
         let (name_len, desc_len) = (word(0)? as usize, word(4)? as usize);
         let kind = word(8)?;
         let desc_at = 12usize.checked_add(name_len.checked_next_multiple_of(4)?)?;
         let desc = note.get(desc_at..desc_at.checked_add(desc_len)?)?;
-        if kind == elf::NT_GNU_BUILD_ID && note.get(12..16) == Some(b"GNU\0") {
+        if kind == wanted && note.get(12..16) == Some(&owner) {
             return Some(desc.to_vec());
         }
         note = note.get(desc_at.checked_add(desc_len.checked_next_multiple_of(4)?)?..)?;

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 /// Linkers write some thirty entries.
 const MAX_DYNAMIC: u64 = 1024 * size_of::<Dyn64<LE>>() as u64;
 /// Linkers make fewer than ten loaded segments.
-const MAX_CODE: usize = 128;
+const MAX_LOADS: usize = 128;
 /// A library with a million symbols has half a million buckets, and chains of a few words.
 const MAX_BUCKET_BYTES: u64 = 4 << 20;
 const MAX_CHAIN_BYTES: u64 = 4096;
@@ -49,7 +49,7 @@ impl Elf {
     pub(super) fn read_stand_ins(&mut self) {
         let mut gathered = Gathered { elf: self, sections: Vec::new(), names: vec![0] };
         let damage = gathered.dynamic_tables().err();
-        gathered.code();
+        gathered.loads();
         gathered.call_frames();
         let Gathered { sections, names, .. } = gathered;
         (self.sections, self.names, self.damage) = (sections, names, damage);
@@ -123,20 +123,29 @@ impl Gathered<'_> {
         })
     }
 
-    /// The loaded segments of code, which tell where the lowest code is.
-    fn code(&mut self) {
-        let code = self.elf.segments_of(elf::PT_LOAD).filter(|s| s.flags & elf::PF_X != 0);
-        for segment in code.take(MAX_CODE) {
+    /// The loaded segments: the lowest code is looked up in them, and tables that only data leads to.
+    fn loads(&mut self) {
+        let elf = self.elf;
+        for segment in elf.segments_of(elf::PT_LOAD).take(MAX_LOADS) {
+            let (name, execute) = match segment.flags & (elf::PF_X | elf::PF_W) {
+                0 => (".rodata", 0),
+                elf::PF_W => (".data", 0),
+                _ => (".text", elf::SHF_EXECINSTR),
+            };
             // What begins with the file begins with its header.
             let skipped =
                 if segment.offset == 0 { size_of::<FileHeader64<LE>>() as u64 } else { 0 };
             let Some(size) = segment.file_size.checked_sub(skipped) else { continue };
             let Some(address) = segment.address.checked_add(skipped) else { continue };
-            let (name, kind) = (".text", elf::SHT_PROGBITS);
-            let flags = elf::SHF_ALLOC | elf::SHF_EXECINSTR;
-            // A segment that is not in the file has no code to name.
-            let place = Place { name, kind, flags, address, size, ..Place::default() };
-            drop(self.add(&place));
+            // What is not in the file has nothing to read.
+            drop(self.add(&Place {
+                name,
+                kind: elf::SHT_PROGBITS,
+                flags: elf::SHF_ALLOC | execute,
+                address,
+                size,
+                link: 0,
+            }));
         }
     }
 

@@ -6,13 +6,15 @@
 
 mod moduledata;
 mod pclntab;
+mod search;
 
 use std::rc::Rc;
 
-use crate::elf::Elf;
+use crate::elf::{Elf, Section};
 use crate::error::Result;
 use crate::paged::{Backing, Fuel, PageCache, SectionReader};
 use pclntab::{Function, PcLnTab};
+use search::Place;
 
 /// Reads for one batch; a name costs a few hundred.
 const READS: u64 = 256 << 20;
@@ -61,23 +63,30 @@ struct NodeLayout {
 const NODE_GO_1_18: NodeLayout = NodeLayout { size: 20, name: 12, parent_pc: 16 };
 const NODE_GO_1_20: NodeLayout = NodeLayout { size: 16, name: 4, parent_pc: 8 };
 
+/// By the section's name, of which position-independent executables have another.
+fn place(elf: &Elf) -> Result<Option<Place>> {
+    let sections = [".gopclntab", ".data.rel.ro.gopclntab"];
+    let place = |s: &Section| Place { address: s.address, offset: s.offset, size: s.size };
+    match sections.into_iter().find_map(|name| elf.section(name)) {
+        Some(section) => Ok(Some(place(section))),
+        None => search::find(elf),
+    }
+}
+
 impl GoTables {
     /// The tables of `elf`, if it was built by Go.
     pub(crate) fn open(elf: &Elf) -> Result<Option<Self>> {
-        let sections = [".gopclntab", ".data.rel.ro.gopclntab"];
-        let Some(section) = sections.into_iter().find_map(|name| elf.section(name)) else {
-            return Ok(None);
-        };
+        let Some(place) = place(elf)? else { return Ok(None) };
         let (pages, fuel) = (PageCache::new(PAGES), Fuel::new(READS));
         let reader = |id, offset, len: u64| {
             let source = Rc::clone(elf.source());
             let backing = Backing::File { source, offset, pages: Rc::clone(&pages) };
             SectionReader::new(id, len as usize, backing, Rc::clone(&fuel))
         };
-        let header = pclntab::Header::read(&reader(0, section.offset, section.size))?;
-        let module = moduledata::find(elf, section.address, header.version)?;
+        let header = pclntab::Header::read(&reader(0, place.offset, place.size))?;
+        let module = moduledata::find(elf, place.address, header.version)?;
         let text = module.text.or(header.text_start(elf));
-        let table = PcLnTab::new(reader(0, section.offset, section.size), header, text)?;
+        let table = PcLnTab::new(reader(0, place.offset, place.size), header, text)?;
         let inline_trees =
             module.funcdata.and_then(|svma| elf.file_offset(svma)).and_then(|(offset, len)| {
                 let node = match table.version() {

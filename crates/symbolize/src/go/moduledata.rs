@@ -42,7 +42,7 @@ pub(crate) fn find(elf: &Elf, pclntab: u64, version: Version) -> Result<ModuleDa
 fn search_data(elf: &Elf, wanted: u64) -> Result<Option<u64>> {
     let names = [".go.module", ".noptrdata", ".data", ".data.rel.ro"];
     let mut left = MAX_SEARCH;
-    for section in names.into_iter().filter_map(|name| elf.section(name)) {
+    for section in names.into_iter().flat_map(|name| elf.sections_named(name)) {
         let size = section.size.min(left);
         left -= size;
         let mut buffer = vec![0; CHUNK.min(size as usize)];

@@ -60,10 +60,11 @@ impl Header {
     }
 
     /// The text start that the header states (Go 1.18 to 1.25, 0 if it is relocated), else the start
-    /// of `.text`, which is it unless C code was linked in front.
+    /// of `.text`, which is it unless C code was linked in front. What stands in for `.text` starts before it.
     pub(crate) fn text_start(&self, elf: &Elf) -> Option<u64> {
         let stated = (self.text_start != 0).then_some(self.text_start);
-        stated.or_else(|| elf.section(".text").map(|s| s.address))
+        let section = || elf.section(".text").filter(|_| elf.has_headers());
+        stated.or_else(|| section().map(|s| s.address))
     }
 }
 

@@ -112,6 +112,28 @@ fn the_debug_file_is_found_by_the_build_id_of_the_notes() {
     assert!(differs.is_none(), "{differs:?}");
 }
 
+#[test]
+fn a_go_program_without_section_headers_has_its_names_lines_and_inlined_calls() {
+    let workshop = Workshop::new();
+    for flags in ["", "-buildmode=pie"] {
+        workshop.run(&format!("go build {flags} -o whole {}", source("inlines.go").display()));
+        workshop.run(&format!(
+            "go build {flags} -ldflags=-s -o program {}",
+            source("inlines.go").display()
+        ));
+        workshop.run("llvm-strip --strip-sections -o headerless program");
+        let svmas = compare::spread(&workshop.path("whole"), 1000).expect("addresses");
+        let want = shown(&names(&workshop.path("program"), &svmas));
+        assert!(want.iter().filter(|line| line.contains(" < ")).count() > 50, "{flags}");
+        let got = shown(&names(&workshop.path("headerless"), &svmas));
+        let same = |(want, got): (&String, &String)| {
+            want.replace("program+", "") == got.replace("headerless+", "")
+        };
+        let differs = want.iter().zip(&got).find(|pair| !same(*pair));
+        assert!(differs.is_none(), "{flags}: {differs:?}");
+    }
+}
+
 /// The file offset of the table that `tag` of the dynamic section leads to, in a file where both are the same.
 fn dynamic_table(workshop: &Workshop, tag: &str) -> usize {
     let entries = workshop.output("readelf -dW program");
