@@ -21,6 +21,8 @@ struct ir_host {
 	u64 hash_key;
 	/* IR_RETURNS entries, or NULL. */
 	const struct ir_return *returns;
+	/* What came with a copy of the stack; NULL: code can be read as the stack can. */
+	const struct ir_calls *calls;
 	/* IR_MAPPING_SLAB_SIZE entries; walk->process says which are the process's. */
 	const struct ir_mapping *mappings;
 	/* Working memory of the lookups. */
@@ -86,4 +88,17 @@ IR_INLINE u64 ir_original_return(const struct ir_walk *walk, u64 slot)
 IR_INLINE u64 ir_thread_pointer(const struct ir_walk *walk)
 {
 	return walk->registers.thread_pointer;
+}
+
+IR_INLINE s64 ir_noted_call(u64 slot, u64 after)
+{
+	const struct ir_calls *calls = ir_current_host->calls;
+
+	if (!calls)
+		return -1;
+	for (u32 i = 0; i < IR_CALLS && i < calls->count; i++) {
+		if (calls->of[i].after == after)
+			return (s64)calls->of[i].call;
+	}
+	return slot - calls->start < calls->end - calls->start ? IR_CALL_NONE : IR_CALL_UNREADABLE;
 }

@@ -2,6 +2,7 @@
 /* Samples that user space unwinds: what it needs for that, copied in the moment of the sample. */
 #pragma once
 
+#include "copy_calls.h"
 #include "copy_go.h"
 #include "platform_bpf.h"
 #include "send.h"
@@ -72,6 +73,8 @@ IR_APART int fill_copy(struct ir_cpu *cpu, struct task_struct *task, struct ir_c
 	copy_returns(&copy->head, task);
 	ir_saved_registers(task, &copy->head.registers);
 	u64 sp = copy->head.registers.general[IR_ARCH_SP];
+
+	copy_calls(&cpu->walk, sp, &copy->head.calls);
 	bool on_signal_stack = sp - task->sas_ss_sp < task->sas_ss_size;
 	struct copy_stack stack = {
 		.copy = copy,

@@ -206,7 +206,8 @@ IR_APART int walk_user_stack(struct ir_walk *walk)
 {
 	struct walk_loop loop = { .walk = walk };
 
-	bpf_loop(IR_MAX_USER_FRAMES + 1, walk_step, &loop, 0);
+	bpf_loop(IR_MAX_STEPS, walk_step, &loop, 0);
+	ir_walk_end(walk);
 	return 0;
 }
 

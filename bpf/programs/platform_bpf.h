@@ -76,6 +76,11 @@ IR_APART u64 ir_original_return(const struct ir_walk *walk, u64 slot)
 	return 0;
 }
 
+IR_INLINE s64 ir_noted_call(u64 slot, u64 after)
+{
+	return -1;
+}
+
 IR_INLINE u64 ir_thread_pointer(const struct ir_walk *walk)
 {
 	return ir_arch_thread_pointer(bpf_get_current_task_btf());

@@ -3,8 +3,8 @@
 use std::ffi::c_void;
 
 use infrared_abi::{
-    IR_MAPPING_SLAB_SIZE, IR_MAX_USER_FRAMES, IR_RETURNS, ir_mapping, ir_page, ir_page_key,
-    ir_process, ir_registers, ir_return, ir_row, ir_rule,
+    IR_MAPPING_SLAB_SIZE, IR_MAX_USER_FRAMES, IR_RETURNS, ir_calls, ir_mapping, ir_page,
+    ir_page_key, ir_process, ir_registers, ir_return, ir_row, ir_rule,
 };
 
 use crate::{
@@ -23,8 +23,8 @@ use crate::{
 )]
 mod c {
     use infrared_abi::{
-        ir_frame, ir_mapping, ir_page, ir_page_key, ir_process, ir_registers, ir_return, ir_row,
-        ir_rule, ir_stack,
+        ir_calls, ir_frame, ir_mapping, ir_page, ir_page_key, ir_process, ir_registers, ir_return,
+        ir_row, ir_rule, ir_stack,
     };
 
     include!(concat!(env!("OUT_DIR"), "/host_unwinder.rs"));
@@ -39,6 +39,8 @@ pub struct CopiedStack<'a> {
     pub memory: &'a [CopiedMemory],
     /// Return addresses that uretprobes have replaced, see [`crate::DeferredSample`].
     pub returns: &'a [ir_return; IR_RETURNS as usize],
+    /// Calls that the stack tells of, see [`crate::DeferredSample`].
+    pub calls: &'a ir_calls,
 }
 
 /// Where a walk over a copied stack got.
@@ -120,6 +122,7 @@ impl HostUnwinder {
             is_cut: Some(is_cut),
             hash_key: self.hash_key,
             returns: stack.returns.as_ptr(),
+            calls: stack.calls,
             mappings: self.mappings.as_ptr(),
             ..Default::default()
         };

@@ -57,7 +57,7 @@ fn page_of(block: &MappingBlock, address: u64) -> Option<PageKey> {
 
 #[cfg(test)]
 mod tests {
-    use infrared_abi::ir_registers;
+    use infrared_abi::{ir_calls, ir_registers};
 
     use super::*;
     use crate::records::CopiedMemory;
@@ -91,6 +91,7 @@ mod tests {
                 in_syscall: false,
                 memory: &memory,
                 returns: &Default::default(),
+                calls: &ir_calls::default(),
             };
             pages_pointed_at(&block, stack, most, |key| key != loaded)
                 .into_iter()

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use infrared_abi::{
     IR_COPY_PAGE, IR_COPY_PAGES, IR_COPY_WORDS, IR_RECORD_DEFERRED, IR_RECORD_EXEC,
-    IR_RECORD_KERNEL_STACK, IR_RECORD_SAMPLE, IR_RETURNS, Pod, ir_deferred, ir_exec, ir_frame,
-    ir_kernel_stack, ir_registers, ir_return, ir_sample, ir_stack, read,
+    IR_RECORD_KERNEL_STACK, IR_RECORD_SAMPLE, IR_RETURNS, Pod, ir_calls, ir_deferred, ir_exec,
+    ir_frame, ir_kernel_stack, ir_registers, ir_return, ir_sample, ir_stack, read,
 };
 
 use crate::tables::PageKey;
@@ -37,6 +37,8 @@ pub struct DeferredSample {
     pub missing: Option<PageKey>,
     /// Return addresses that uretprobes have replaced, the innermost first; slot 0: no more.
     pub returns: [ir_return; IR_RETURNS as usize],
+    /// The calls that the top of the stack tells of.
+    pub calls: Box<ir_calls>,
     /// The thread's stack from the stack pointer's page up; where that is the stack of a signal handler, the thread's own
     /// up to its root besides; where it is the system stack of Go's runtime, that of the goroutine, and what tells of it. In
     /// order of address.
@@ -190,6 +192,7 @@ impl Record {
             registers: head.registers,
             missing: PageKey::missing(head.missing),
             returns: head.returns,
+            calls: Box::new(head.calls),
             memory: CopiedMemory::joined(&pages),
         })))
     }

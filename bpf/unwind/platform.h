@@ -12,6 +12,7 @@
  *   int ir_fetch_registers(walk)                                       of the first frame, where IR_MORE_REGISTERS says so
  *   u64 ir_thread_pointer(walk)
  *   u64 ir_original_return(walk, u64 slot)                             what a uretprobe has replaced there, or 0
+ *   s64 ir_noted_call(u64 slot, u64 after)                             the enum ir_call that came with a copy; negative: read the code
  */
 #pragma once
 

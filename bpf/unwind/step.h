@@ -65,12 +65,12 @@ IR_APART int ir_apply(struct ir_walk *walk, const struct ir_rule *rule)
 	return 0;
 }
 
-/* Code without a table: follow the frame pointer, and say that this is a guess. */
+/* Code without a table: find the caller by the frame pointer or by a search, and say that this is a guess. */
 IR_INLINE void ir_step_without_table(struct ir_walk *walk, u64 address, u32 image, u32 flags)
 {
 	ir_walk_push_raw(walk, address, image, flags | IR_FRAME_LOW_CONFIDENCE);
 	if (!walk->done)
-		ir_step_guess(walk);
+		ir_step_out_of_jit(walk);
 }
 
 /*
@@ -114,15 +114,18 @@ IR_APART int ir_step_outside_images(struct ir_walk *walk, u64 pc, u32 flags, boo
 	return 0;
 }
 
-IR_INLINE void ir_walk_step(struct ir_walk *walk)
+IR_INLINE void ir_step_once(struct ir_walk *walk)
 {
 	u64 pc = walk->registers.pc;
 	u32 flags = walk->return_address ? IR_FRAME_RETURN_ADDRESS : 0;
 	u64 lookup = pc - walk->return_address;
 
-	/* A zero return address is how runtimes mark the end of a stack that they made. */
+	/*
+	 * A zero return address is how runtimes mark the end of a stack that they made. Where a search has led to it, it is one of
+	 * the many zeros on a stack.
+	 */
 	if (pc == 0 && walk->count > 0) {
-		ir_walk_stop(walk, IR_STOP_COMPLETE);
+		ir_walk_stop(walk, walk->scan.phase ? IR_STOP_NO_MAPPING : IR_STOP_COMPLETE);
 		return;
 	}
 	bool is_mapped = ir_find_mapping(walk, lookup);
@@ -143,4 +146,17 @@ IR_INLINE void ir_walk_step(struct ir_walk *walk)
 	} else if (!ir_step_plain(walk, rule)) {
 		ir_apply(walk, rule);
 	}
+}
+
+IR_INLINE void ir_walk_step(struct ir_walk *walk)
+{
+	u32 phase = walk->scan.phase;
+
+	if (phase == IR_SCAN_RETURN || phase == IR_SCAN_FRAME) {
+		ir_scan_word(walk);
+		return;
+	}
+	ir_step_once(walk);
+	if (walk->scan.phase == IR_SCAN_TRIES)
+		ir_scan_check(walk);
 }

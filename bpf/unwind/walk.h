@@ -29,7 +29,19 @@ typedef long long s64;
 /* Has the CPU fetch a line that will be needed soon, without waiting for it. */
 #define IR_TOUCH(address) ((void)*(const volatile u8 *)(address))
 
+/*
+ * For what the verifier looks at once, and not for each way that leads there: a function that does not depend on its callers.
+ */
+#ifdef IR_HOST
+#define IR_GLOBAL static __attribute__((unused))
+#else
+#define IR_GLOBAL __attribute__((noinline))
+#endif
+
 #define IR_REGISTERS  16
+
+/* Steps of a walk: one a frame and one more, and those that search. */
+#define IR_MAX_STEPS (IR_MAX_USER_FRAMES + 1 + 1024)
 
 /* Of the stack, what is read at once, and what of it a step looks at: the words below its CFA. */
 #define IR_PIECE_WORDS 64
@@ -68,6 +80,39 @@ struct ir_known_rules {
 /* This is the second: it may have left what it needs in a register that the leaf has left alone. */
 #define IR_LEAF_REGISTERS (IR_MORE_REGISTERS << 1)
 
+/*
+ * What is before a return address: nothing that is a call, code that cannot be read, a call to anywhere, or (all else) a call of
+ * the function at that address.
+ */
+enum ir_call {
+	IR_CALL_NONE = 0,
+	IR_CALL_UNREADABLE = 1,
+	IR_CALL_ANYWHERE = 2,
+};
+
+/* How far the search for a caller is: one step of the walk looks at one word. */
+enum ir_scan_phase {
+	IR_SCAN_NONE,		/* nothing is searched */
+	IR_SCAN_RETURN,		/* for a return address */
+	IR_SCAN_FRAME,		/* one was found: for the frame pointer that goes with it */
+	IR_SCAN_TRIES,		/* the walk goes on from there, and may come back */
+};
+
+/* The search for the caller of a frame that neither a table nor a frame pointer leads on from: arch/x86_64/scan.h. */
+struct ir_scan {
+	u32 phase;		/* enum ir_scan_phase */
+	u32 count;		/* of the frames up to the one whose caller is searched */
+	u64 hash;		/* of them */
+	u64 pc;			/* of that frame */
+	u64 sp;			/* its stack pointer; 0: nothing was ever searched */
+	u64 fp;			/* its frame pointer's register */
+	u64 end;		/* of the words that may be its return address */
+	u64 next;		/* the word to be looked at next */
+	u64 found;		/* where the return address is that was found */
+	u64 saved;		/* the word below it that was looked at last */
+	u64 has_frame_above;	/* 1: if nothing is found, the frame pointer leads to the caller */
+};
+
 struct ir_walk {
 	struct ir_registers registers;
 	u32 valid;		/* bit r: the general register r is known in this frame; IR_MORE_, IR_LEAF_REGISTERS */
@@ -85,6 +130,7 @@ struct ir_walk {
 	u32 recent_next;
 	struct ir_page_key missing;	/* the page that the walk lacked; image 0: none */
 	u64 hash;
+	struct ir_scan scan;
 	u64 piece_start;	/* runtime address of piece */
 	u64 piece_bytes;	/* that were read: a multiple of 8, or 0 */
 	u64 piece[IR_PIECE_WORDS];	/* of the stack, see stack.h */
@@ -107,11 +153,12 @@ IR_INLINE void ir_forget_mappings(struct ir_walk *walk)
 IR_INLINE void ir_walk_begin(struct ir_walk *walk, u64 hash_key)
 {
 	walk->done = 0;
-	walk->stop = IR_STOP_MAX_FRAMES;
 	walk->anonymous = 0;
 	walk->defer = 0;
 	walk->count = 0;
 	walk->missing.image = 0;
+	walk->scan.phase = IR_SCAN_NONE;
+	walk->scan.sp = 0;
 	walk->known = 0;
 	walk->piece_bytes = 0;
 	walk->hash = hash_key ^ 0x75736572;
@@ -121,6 +168,13 @@ IR_INLINE void ir_walk_stop(struct ir_walk *walk, u32 reason)
 {
 	walk->stop = reason;
 	walk->done = 1;
+}
+
+/* After the last step. */
+IR_INLINE void ir_walk_end(struct ir_walk *walk)
+{
+	if (!walk->done)
+		ir_walk_stop(walk, IR_STOP_MAX_FRAMES);
 }
 
 /* Stops for lack of something that user space can fetch. */

@@ -55,7 +55,7 @@ _Static_assert(sizeof(struct ir_sample) == 72, "a sample is 72 bytes");
 
 enum ir_frame_flags {
 	IR_FRAME_RETURN_ADDRESS = 1,	/* the address is one past a call: look up address - 1 */
-	IR_FRAME_LOW_CONFIDENCE = 2,	/* found by frame pointers in code without a table */
+	IR_FRAME_LOW_CONFIDENCE = 2,	/* its caller was found without a table: by frame pointers, or by a search */
 };
 
 /* A user frame. Stated address and image where an image is known, else the runtime address. */
@@ -105,6 +105,25 @@ struct ir_return {
 };
 _Static_assert(sizeof(struct ir_return) == 16, "a replaced return address is 16 bytes");
 
+/* Calls that travel with a copy. */
+#define IR_CALLS 32
+
+/* A return address on the stack: a call is before it. */
+struct ir_noted_call {
+	unsigned long long after;	/* the return address */
+	unsigned long long call;	/* enum ir_call of unwind/walk.h */
+};
+_Static_assert(sizeof(struct ir_noted_call) == 16, "a noted call is 16 bytes");
+
+/* All calls that a part of the stack tells of: a copy has no code beside it that could be asked. */
+struct ir_calls {
+	unsigned long long start;	/* runtime address */
+	unsigned long long end;		/* runtime address, exclusive */
+	unsigned long long count;
+	struct ir_noted_call of[IR_CALLS];
+};
+_Static_assert(sizeof(struct ir_calls) == 536, "noted calls are 536 bytes");
+
 /* Single pages that travel with a copy. */
 #define IR_OTHER_PAGES 5
 
@@ -125,8 +144,9 @@ struct ir_deferred {
 	unsigned long long other_pages[IR_OTHER_PAGES];	/* runtime addresses; 0: none */
 	struct ir_page_key missing;		/* the page of a table that the walk lacked; image 0: another reason */
 	struct ir_return returns[IR_RETURNS];	/* the innermost first; slot 0: no more */
+	struct ir_calls calls;
 };
-_Static_assert(sizeof(struct ir_deferred) == 472, "a deferred sample's head is 472 bytes");
+_Static_assert(sizeof(struct ir_deferred) == 1008, "a deferred sample's head is 1008 bytes");
 
 /*
  * What a process was given to execute with: it may be gone before its environment can be read. environment_bytes bytes

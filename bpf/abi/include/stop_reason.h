@@ -8,7 +8,7 @@
 	X(1, MAX_FRAMES, "max frames", "deeper than the frame limit")                                        \
 	X(2, NO_MAPPING, "no mapping", "the return address is in no executable mapping of the process")      \
 	X(3, NO_TABLE, "no unwind table", "the executable's table could not be made: it is unreadable")         \
-	X(4, NO_CFI, "no unwind info", "the executable has no unwind information for this address")          \
+	X(4, NO_CFI, "no unwind info", "nothing describes the code at this address, and its caller was not found") \
 	X(5, UNSUPPORTED_RULE, "unsupported rule", "the unwind rule cannot be expressed in a compact row")    \
 	X(6, REGISTER_LOST, "register lost", "the rule needs a register that is unknown in this frame")       \
 	X(7, STACK_UNREADABLE, "stack unreadable", "stack memory is paged out or not mapped")                \

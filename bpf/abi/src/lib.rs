@@ -46,6 +46,7 @@ pod!(
     ir_registers,
     ir_deferred,
     ir_return,
+    ir_calls,
     ir_exec,
     ir_go_offsets,
     ir_config,

@@ -7,6 +7,7 @@ mod captured;
 mod driver;
 mod hostile;
 mod layout;
+mod searched;
 mod shadow;
 mod stops;
 #[path = "../support/mod.rs"]

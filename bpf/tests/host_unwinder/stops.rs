@@ -21,8 +21,8 @@ use crate::driver::{Environment, Script, Start};
 pub(crate) const CODE: u64 = 0x40_0000;
 /// In the image's mapping, but in a page that is not loaded.
 const NOT_LOADED: u64 = 0x41_0010;
-const ANONYMOUS: u64 = 0x60_0000;
-const PENDING: u64 = 0x70_0000;
+pub(crate) const ANONYMOUS: u64 = 0x60_0000;
+pub(crate) const PENDING: u64 = 0x70_0000;
 const UNMAPPED: u64 = 0x90_0000;
 pub(crate) const STACK: u64 = 0x7fff_0000;
 
@@ -317,9 +317,9 @@ fn cut_by_stacks() -> Vec<Case> {
             rbp: STACK - 8,
             ..case("guess below the stack", IR_STOP_BAD_FRAME_POINTER, rule(IR_RULE_GUESS, 0, 0))
         },
-        anonymous("frame pointer below the stack", IR_STOP_BAD_FRAME_POINTER, STACK - 8),
-        anonymous("crooked frame pointer", IR_STOP_BAD_FRAME_POINTER, STACK + 3),
-        anonymous("frame pointer past the stack", IR_STOP_STACK_UNREADABLE, STACK + 0x1_0000),
+        anonymous("frame pointer below the stack", IR_STOP_NO_CFI, STACK - 8),
+        anonymous("crooked frame pointer", IR_STOP_NO_CFI, STACK + 3),
+        anonymous("frame pointer past the stack", IR_STOP_NO_CFI, STACK + 0x1_0000),
     ]
 }
 

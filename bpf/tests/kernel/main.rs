@@ -4,6 +4,7 @@
 
 mod budgets;
 mod copies;
+mod frameless;
 mod pages;
 mod probes;
 mod process_events;

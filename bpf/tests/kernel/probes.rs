@@ -70,6 +70,7 @@ fn a_stack_beneath_a_uretprobe_is_whole_here_and_there() {
             in_syscall: false,
             memory: &copy.memory,
             returns: &copy.returns,
+            calls: &copy.calls,
         };
         host.unwind(&session.kernel.tables, subject.pid(), &block, stack).stack
     });

@@ -20,6 +20,7 @@ pub(crate) fn copied(deferred: &DeferredSample) -> CopiedStack<'_> {
         in_syscall: deferred.sample.flags & IR_SAMPLE_IN_SYSCALL != 0,
         memory: &deferred.memory,
         returns: &deferred.returns,
+        calls: &deferred.calls,
     }
 }
 

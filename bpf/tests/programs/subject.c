@@ -10,6 +10,7 @@
  *   spin        at one instruction, five calls deep, for ever
  *   handle      the same in a signal handler that has a stack of its own
  *   thread      the same in a signal handler of another thread
+ *   frameless B the same in code without table and frame pointer, and B bytes on its stack; says where its caller begins
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -21,6 +22,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "frameless.h"
 #include "mark.h"
 
 #define PATTERN	      0x1badb002deadbeefULL
@@ -218,6 +220,8 @@ int main(int argc, char **argv)
 		case 'h' << 8 | 'a':
 			handle(NULL);
 			break;
+		case 'f' << 8 | 'r':
+			return run_frameless((unsigned)ms);
 		case 't' << 8 | 'h':
 			handle_in_thread();
 			break;

@@ -99,10 +99,9 @@ struct ir_walk *walk(struct environment *environment, const struct ir_registers 
 	walk->return_address = return_address;
 	walk->process = environment->process;
 	ir_host_unwind(&host, walk);
-	/* Every step records a frame or is the last, so this bounds the steps too. */
 	require(walk->count <= IR_MAX_USER_FRAMES, "at most IR_MAX_USER_FRAMES frames");
 	require(walk->stop < IR_STOP_COUNT, "a stop reason of the list");
-	require(walk->done || walk->stop == IR_STOP_MAX_FRAMES, "a reason to stop");
+	require(walk->done, "a reason to stop");
 	require(!walk->defer || walk->stop == IR_STOP_NO_MAPPING || walk->stop == IR_STOP_NO_TABLE,
 		"deferred for what can be loaded");
 	return walk;

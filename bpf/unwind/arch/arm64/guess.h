@@ -9,3 +9,29 @@ IR_INLINE void ir_step_guess(struct ir_walk *walk)
 {
 	ir_step_frame_pointer(walk, false);
 }
+
+IR_INLINE void ir_step_out_of_jit(struct ir_walk *walk)
+{
+	ir_step_guess(walk);
+}
+
+/* Callers are not searched on the stack: code for arm64 keeps frame records. */
+IR_INLINE void ir_scan_word(struct ir_walk *walk)
+{
+}
+
+IR_INLINE void ir_scan_check(struct ir_walk *walk)
+{
+}
+
+#define IR_SCAN_BYTES 0
+
+IR_INLINE bool ir_may_be_code(u64 slot, u64 word)
+{
+	return false;
+}
+
+IR_INLINE u64 ir_read_call(u64 after)
+{
+	return IR_CALL_NONE;
+}

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "apply.h"
+#include "scan.h"
 
 /* All ones if some byte of `bytes` is push %rbp. */
 IR_INLINE u64 ir_has_push(u64 bytes)
@@ -83,13 +83,13 @@ IR_INLINE enum ir_frame_progress ir_frame_progress(struct ir_walk *walk)
 	return ir_is_frameless(pc, top) ? IR_FRAME_NONE : IR_FRAME_THERE;
 }
 
-/* The caller, where nothing is known of the code but that it is said to keep frame pointers. */
-IR_APART int ir_step_guess(struct ir_walk *walk)
+/* The caller of a frame that is as far as that. */
+IR_APART int ir_take_step(struct ir_walk *walk, enum ir_frame_progress progress)
 {
 	struct ir_rule rule = { .fp_slot = IR_SLOT_SAME, .rbx_slot = IR_SLOT_UNDEFINED, .ra_slot = -1 };
 	u64 sp = walk->registers.general[IR_RSP];
 
-	switch (ir_frame_progress(walk)) {
+	switch (progress) {
 	case IR_FRAME_THERE:
 		ir_step_frame_pointer(walk, false);
 		return 0;
@@ -100,5 +100,57 @@ IR_APART int ir_step_guess(struct ir_walk *walk)
 	case IR_FRAME_NONE:
 		ir_step_to_caller(walk, &rule, sp + 8);
 	}
+	return 0;
+}
+
+/* Where the return address of a frame in a JIT's code is, if the frame pointer is what it should be; 0 if it cannot be. */
+IR_INLINE u64 ir_return_slot(const struct ir_walk *walk, enum ir_frame_progress progress)
+{
+	u64 sp = walk->registers.general[IR_RSP], fp = walk->registers.general[IR_RBP];
+
+	if (progress == IR_FRAME_NONE)
+		return sp;
+	if (progress == IR_FRAME_RBP_SAVED)
+		return sp + 8;
+	return ((walk->valid >> IR_RBP) & 1) && fp >= sp && (fp & 7) == 0 ? fp + 8 : 0;
+}
+
+/*
+ * The caller of a frame in a JIT's code, which may keep frame pointers, or not: then rbp may hold anything, or lead to the
+ * frame of a function that has called.
+ */
+IR_GLOBAL int ir_step_out_of_jit(struct ir_walk *walk)
+{
+	if (!walk)
+		return 0;
+	enum ir_frame_progress progress = ir_frame_progress(walk);
+	u64 slot = ir_return_slot(walk, progress), word = 0, call;
+	bool is_read = slot && ir_read_stack(walk, slot, &word);
+
+	walk->scan.pc = walk->registers.pc - walk->return_address;
+	/* Most callers are in a JIT's code, too. */
+	if (word && ir_scan_mapping(walk, word - 1) && walk->mapping.image == IR_IMAGE_NONE) {
+		ir_take_step(walk, progress);
+		return 0;
+	}
+	call = word ? ir_call_before(slot, word) : IR_CALL_NONE;
+	if (is_read && word == 0 && progress == IR_FRAME_THERE)
+		/* The end of a stack that a runtime has made, or one of the many zeros on a stack. */
+		ir_scan_begin(walk, ~0ull, true);
+	else if (!ir_is_return(walk, word, call))
+		ir_scan_begin(walk, ~0ull, false);
+	else if (ir_calls_executable(walk, call))
+		ir_scan_begin(walk, slot - 8, progress == IR_FRAME_THERE);
+	else
+		ir_take_step(walk, progress);
+	return 0;
+}
+
+/* The caller, where nothing is known of the code but that it is said to keep frame pointers. */
+IR_GLOBAL int ir_step_guess(struct ir_walk *walk)
+{
+	if (!walk)
+		return 0;
+	ir_take_step(walk, ir_frame_progress(walk));
 	return 0;
 }

@@ -69,6 +69,7 @@ impl Pipeline {
             in_syscall: sample.flags & abi::IR_SAMPLE_IN_SYSCALL != 0,
             memory: &deferred.memory,
             returns: &deferred.returns,
+            calls: &deferred.calls,
         };
         let mut unwound = tables.walk(sample.pid, &block, copied);
         let lacks_table = unwound.may_improve && unwound.stack.stop_reason == abi::IR_STOP_NO_TABLE;

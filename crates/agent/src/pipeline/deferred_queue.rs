@@ -173,6 +173,7 @@ mod tests {
             registers,
             missing: None,
             returns: Default::default(),
+            calls: Box::default(),
             memory,
         });
         Waiting { sample, kernel_stack: None }

@@ -171,6 +171,7 @@ impl World {
             registers,
             missing: None,
             returns: Default::default(),
+            calls: Box::default(),
             memory,
         })))
     }
