@@ -102,3 +102,12 @@ IR_INLINE s64 ir_noted_call(u64 slot, u64 after)
 	}
 	return slot - calls->start < calls->end - calls->start ? IR_CALL_NONE : IR_CALL_UNREADABLE;
 }
+
+IR_INLINE s64 ir_noted_frame(u64 sp)
+{
+	const struct ir_calls *calls = ir_current_host->calls;
+
+	if (!calls)
+		return -1;
+	return calls->start == sp ? (s64)calls->frame : 0;
+}

@@ -31,12 +31,24 @@ static long note_call(u32 index, struct note_calls *loop)
 }
 _Static_assert((IR_CALLS & (IR_CALLS - 1)) == 0, "the index of calls is masked");
 
+static long note_frame(u32 index, struct note_calls *loop)
+{
+	return ir_scan_code(loop->walk) & 1;
+}
+
 /* Of the part of the stack in which the walk has searched, or would from the stack pointer on. */
-IR_INLINE void copy_calls(struct ir_walk *walk, u64 sp, struct ir_calls *calls)
+IR_INLINE void copy_calls(struct ir_walk *walk, const struct ir_registers *registers, struct ir_calls *calls)
 {
 	struct note_calls loop = { .walk = walk, .calls = calls };
 
-	calls->start = calls->end = walk->scan.sp ? walk->scan.sp : sp;
+	if (!walk->scan.sp) {
+		walk->scan.sp = registers->general[IR_ARCH_SP];
+		walk->scan.pc = registers->pc;
+	}
+	walk->scan.code = walk->scan.pc + IR_CODE_AHEAD;
+	bpf_loop(IR_CODE_REACH / IR_CODE_PIECE + 2, note_frame, &loop, 0);
+	calls->frame = walk->scan.frame;
+	calls->start = calls->end = walk->scan.sp;
 	calls->count = 0;
 	bpf_loop(IR_SCAN_BYTES / 8, note_call, &loop, 0);
 }

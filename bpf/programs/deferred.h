@@ -74,7 +74,7 @@ IR_APART int fill_copy(struct ir_cpu *cpu, struct task_struct *task, struct ir_c
 	ir_saved_registers(task, &copy->head.registers);
 	u64 sp = copy->head.registers.general[IR_ARCH_SP];
 
-	copy_calls(&cpu->walk, sp, &copy->head.calls);
+	copy_calls(&cpu->walk, &copy->head.registers, &copy->head.calls);
 	bool on_signal_stack = sp - task->sas_ss_sp < task->sas_ss_size;
 	struct copy_stack stack = {
 		.copy = copy,

@@ -81,6 +81,11 @@ IR_INLINE s64 ir_noted_call(u64 slot, u64 after)
 	return -1;
 }
 
+IR_INLINE s64 ir_noted_frame(u64 sp)
+{
+	return -1;
+}
+
 IR_INLINE u64 ir_thread_pointer(const struct ir_walk *walk)
 {
 	return ir_arch_thread_pointer(bpf_get_current_task_btf());

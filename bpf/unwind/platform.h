@@ -13,6 +13,7 @@
  *   u64 ir_thread_pointer(walk)
  *   u64 ir_original_return(walk, u64 slot)                             what a uretprobe has replaced there, or 0
  *   s64 ir_noted_call(u64 slot, u64 after)                             the enum ir_call that came with a copy; negative: read the code
+ *   s64 ir_noted_frame(u64 sp)                                         what the function at that stack pointer keeps, likewise
  */
 #pragma once
 

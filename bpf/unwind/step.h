@@ -152,7 +152,7 @@ IR_INLINE void ir_walk_step(struct ir_walk *walk)
 {
 	u32 phase = walk->scan.phase;
 
-	if (phase == IR_SCAN_RETURN || phase == IR_SCAN_FRAME) {
+	if (phase != IR_SCAN_NONE && phase != IR_SCAN_TRIES) {
 		ir_scan_word(walk);
 		return;
 	}

@@ -93,6 +93,7 @@ enum ir_call {
 /* How far the search for a caller is: one step of the walk looks at one word. */
 enum ir_scan_phase {
 	IR_SCAN_NONE,		/* nothing is searched */
+	IR_SCAN_SIZE,		/* for the size of the frame, in its function's code */
 	IR_SCAN_RETURN,		/* for a return address */
 	IR_SCAN_FRAME,		/* one was found: for the frame pointer that goes with it */
 	IR_SCAN_TRIES,		/* the walk goes on from there, and may come back */
@@ -106,7 +107,10 @@ struct ir_scan {
 	u64 pc;			/* of that frame */
 	u64 sp;			/* its stack pointer; 0: nothing was ever searched */
 	u64 fp;			/* its frame pointer's register */
-	u64 end;		/* of the words that may be its return address */
+	u64 code;		/* the end of the code to be looked at next */
+	u64 frame;		/* bytes that its function keeps for itself; 0: not known */
+	u64 limit;		/* the end of the words that may be its return address */
+	u64 end;		/* and of those that are looked at before all are */
 	u64 next;		/* the word to be looked at next */
 	u64 found;		/* where the return address is that was found */
 	u64 saved;		/* the word below it that was looked at last */

@@ -119,10 +119,11 @@ _Static_assert(sizeof(struct ir_noted_call) == 16, "a noted call is 16 bytes");
 struct ir_calls {
 	unsigned long long start;	/* runtime address */
 	unsigned long long end;		/* runtime address, exclusive */
+	unsigned long long frame;	/* bytes that the code at its start keeps for itself; 0: not known */
 	unsigned long long count;
 	struct ir_noted_call of[IR_CALLS];
 };
-_Static_assert(sizeof(struct ir_calls) == 536, "noted calls are 536 bytes");
+_Static_assert(sizeof(struct ir_calls) == 544, "noted calls are 544 bytes");
 
 /* Single pages that travel with a copy. */
 #define IR_OTHER_PAGES 5
@@ -146,7 +147,7 @@ struct ir_deferred {
 	struct ir_return returns[IR_RETURNS];	/* the innermost first; slot 0: no more */
 	struct ir_calls calls;
 };
-_Static_assert(sizeof(struct ir_deferred) == 1008, "a deferred sample's head is 1008 bytes");
+_Static_assert(sizeof(struct ir_deferred) == 1016, "a deferred sample's head is 1016 bytes");
 
 /*
  * What a process was given to execute with: it may be gone before its environment can be read. environment_bytes bytes

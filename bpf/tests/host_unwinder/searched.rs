@@ -114,6 +114,37 @@ fn callers() -> Vec<Case> {
     ]
 }
 
+/// A left over return address whose caller is found where the code's own is: its function's bytes of the stack tell.
+fn ambiguous() -> Vec<Case> {
+    let (any, other, end) = (at(CALLS_ANY), at(CALLS_FUNCTION), at(END));
+    let words = vec![9, any, 9, other, 9, other, 9, any, 9, end];
+    let case = |name, pc, frames: &[u64]| Case {
+        pc,
+        frames: [&[pc], frames].concat(),
+        ..case(name, words.clone(), frames)
+    };
+    vec![
+        case("above what the code keeps for itself", AFTER_SUB, &[any, end]),
+        case("before it keeps anything", BEFORE_SUB, &[any, other, other, any, end]),
+        case("where it has given it back", AT_POP, &[any, other, other, any, end]),
+        case("where nothing is kept", NO_SUB, &[any, other, other, any, end]),
+    ]
+}
+
+/// Places in the code without a table, beginning with one before which it keeps nothing.
+const NO_SUB: u64 = ANONYMOUS + 0x400;
+const BEFORE_SUB: u64 = ANONYMOUS + 0x7f8;
+const AFTER_SUB: u64 = ANONYMOUS + 0xc00;
+const AT_POP: u64 = ANONYMOUS + 0xc80;
+
+/// The code without a table: `sub $0x30, %rsp`, and far behind it `pop %rbx`.
+fn undescribed_code() -> Vec<u8> {
+    let mut code = vec![0x90; 0x1000];
+    code[0x800..0x807].copy_from_slice(&[0x48, 0x81, 0xec, 0x30, 0, 0, 0]);
+    code[0xc80] = 0x5b;
+    code
+}
+
 /// What rbp may be.
 fn frame_pointers() -> Vec<Case> {
     let end = at(END);
@@ -168,7 +199,8 @@ fn frame_pointers() -> Vec<Case> {
 
 #[test]
 fn the_caller_is_a_word_that_calls_led_to_and_from_which_tables_lead_on() {
-    let cases: Vec<_> = decoys().into_iter().chain(callers()).chain(frame_pointers()).collect();
+    let cases: Vec<_> =
+        decoys().into_iter().chain(callers()).chain(frame_pointers()).chain(ambiguous()).collect();
     let mut script = Script::new("searched");
     for case in &cases {
         script.environment(&case.environment());
@@ -176,6 +208,7 @@ fn the_caller_is_a_word_that_calls_led_to_and_from_which_tables_lead_on() {
         // Zeros above the words, as far as the search goes.
         start.regions[0].1.resize(4096, 0);
         start.regions.push((CODE, code()));
+        start.regions.push((ANONYMOUS, undescribed_code()));
         start.regions.push((PENDING, [&[0x90; 14][..], &[0xff, 0xd0, 0x90, 0x90]].concat()));
         script.walk(&start);
     }

@@ -25,6 +25,15 @@ IR_INLINE void ir_scan_check(struct ir_walk *walk)
 }
 
 #define IR_SCAN_BYTES 0
+#define IR_CODE_REACH 0
+#define IR_CODE_AHEAD 0
+#define IR_CODE_PIECE 1
+
+IR_INLINE int ir_scan_code(struct ir_walk *walk)
+{
+	walk->scan.frame = 0;
+	return 1;
+}
 
 IR_INLINE bool ir_may_be_code(u64 slot, u64 word)
 {

@@ -7,6 +7,8 @@
 
 #include "../../platform.h"
 
+/* Of the stack, what is searched: qemu's code keeps 1.2 KiB of its own. */
+#define IR_SCAN_BYTES 2048
 /* Of a function's code, what is looked at to see whether it jumps on. */
 #define IR_ENTRY_WORDS 4
 

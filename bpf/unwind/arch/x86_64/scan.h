@@ -9,11 +9,11 @@
  */
 #pragma once
 
-#include "call.h"
 #include "apply.h"
+#include "frame_size.h"
 
-/* qemu's code keeps 1.2 KiB of its own. */
-#define IR_SCAN_BYTES 2048
+/* Above what a function keeps for itself, what it has pushed. */
+#define IR_PUSHED_BYTES 72
 /* So far around a word of the stack there is no code. */
 #define IR_STACK_REACH (8ull << 20)
 /* Where code may be: above the pages at zero, below the kernel. */
@@ -68,6 +68,17 @@ IR_INLINE void ir_scan_give_up(struct ir_walk *walk)
 	ir_step_frame_pointer(walk, false);
 }
 
+/* The next word above what the function keeps for itself is looked at; where none was it, all are. */
+IR_INLINE bool ir_scan_widen(struct ir_walk *walk)
+{
+	if (walk->scan.frame == 0)
+		return false;
+	walk->scan.frame = 0;
+	walk->scan.next = walk->scan.sp;
+	walk->scan.end = walk->scan.limit;
+	return true;
+}
+
 /* Looks whether the next word may be the return address. */
 IR_INLINE void ir_scan_return(struct ir_walk *walk)
 {
@@ -76,7 +87,8 @@ IR_INLINE void ir_scan_return(struct ir_walk *walk)
 	if (slot < walk->scan.end)
 		ir_stack_cover(walk, slot);
 	if (slot >= walk->scan.end || !ir_read_stack(walk, slot, &word)) {
-		ir_scan_give_up(walk);
+		if (!ir_scan_widen(walk))
+			ir_scan_give_up(walk);
 		return;
 	}
 	walk->scan.next = slot + 8;
@@ -122,6 +134,23 @@ IR_INLINE void ir_scan_frame(struct ir_walk *walk)
 		walk->scan.phase = IR_SCAN_TRIES;
 }
 
+/* Looks for the frame's size in the code, and narrows the search by it. */
+IR_INLINE void ir_scan_size(struct ir_walk *walk)
+{
+	s64 noted = ir_noted_frame(walk->scan.sp);
+
+	if (noted >= 0)
+		walk->scan.frame = (u64)noted;
+	else if (!ir_scan_code(walk))
+		return;
+	u64 start = walk->scan.sp + walk->scan.frame;
+
+	walk->scan.phase = IR_SCAN_RETURN;
+	walk->scan.next = start;
+	if (walk->scan.frame && start + IR_PUSHED_BYTES < walk->scan.limit)
+		walk->scan.end = start + IR_PUSHED_BYTES;
+}
+
 /* A step of a search. */
 IR_GLOBAL int ir_scan_word(struct ir_walk *walk)
 {
@@ -129,6 +158,8 @@ IR_GLOBAL int ir_scan_word(struct ir_walk *walk)
 		return 0;
 	if (walk->scan.phase == IR_SCAN_RETURN)
 		ir_scan_return(walk);
+	else if (walk->scan.phase == IR_SCAN_SIZE)
+		ir_scan_size(walk);
 	else
 		ir_scan_frame(walk);
 	return 0;
@@ -143,12 +174,13 @@ IR_INLINE void ir_scan_begin(struct ir_walk *walk, u64 limit, bool has_frame_abo
 	struct ir_scan *scan = &walk->scan;
 	u64 sp = walk->registers.general[IR_RSP];
 
-	scan->phase = IR_SCAN_RETURN;
+	scan->phase = IR_SCAN_SIZE;
+	scan->code = scan->pc + IR_CODE_AHEAD;
 	scan->count = walk->count;
 	scan->hash = walk->hash;
-	scan->sp = scan->next = sp;
+	scan->sp = sp;
 	scan->fp = (walk->valid >> IR_RBP) & 1 ? walk->registers.general[IR_RBP] : 0;
-	scan->end = limit - sp < IR_SCAN_BYTES ? limit : sp + IR_SCAN_BYTES;
+	scan->end = scan->limit = limit - sp < IR_SCAN_BYTES ? limit : sp + IR_SCAN_BYTES;
 	scan->has_frame_above = has_frame_above;
 }
 
@@ -185,6 +217,7 @@ IR_GLOBAL int ir_scan_check(struct ir_walk *walk)
 	} else if (above <= 1 && stop != IR_STOP_COMPLETE) {
 		/* Nothing speaks for it, and nothing against it. */
 		ir_scan_on(walk);
+		walk->scan.frame = 0;
 		walk->scan.next = walk->scan.end;
 	}
 	return 0;
