@@ -87,6 +87,7 @@ const PROGRAMS: &[Program] = &[
     c("memfd", &["c/memfd.c"]),
     c("jit", &["c/jit.c"]),
     c("jit-reuse", &["c/jit_reuse.c"]),
+    c("jit-frameless", &["c/jit_frameless.c"]),
     c("children", &["c/children.c"]),
     c("syscalls", &["c/syscalls.c"]),
     c("jumps", &["c/jumps.c"]),
