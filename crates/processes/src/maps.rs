@@ -222,6 +222,27 @@ impl ProcessDir {
         Ok(all)
     }
 
+    /// At most `most` mappings of the file of `mapping` that are readable and not writable.
+    pub(crate) fn mappings_of(
+        &self,
+        mapping: &Mapping,
+        most: usize,
+    ) -> Result<Vec<Mapping>, Error> {
+        let mut found = Vec::new();
+        self.scan_maps(MapLimits::default().scanned, |line| {
+            let Some(line) = MappingRef::parse(line) else { return true };
+            let is_wanted = line.inode != 0
+                && (line.device, line.inode) == (mapping.device, mapping.inode)
+                && line.permissions.is_readable()
+                && !line.permissions.is_writable();
+            if is_wanted {
+                found.push(line.to_mapping());
+            }
+            found.len() < most
+        })?;
+        Ok(found)
+    }
+
     /// Hands the lines of `maps` to `each` until that has enough of them, or `most` were read. Returns whether all were taken.
     fn scan_maps(&self, most: usize, mut each: impl FnMut(&[u8]) -> bool) -> Result<bool, Error> {
         let mut lines = Records::new(self.open("maps")?, b'\n', LONGEST_LINE);

@@ -6,6 +6,7 @@
 //! others; here is only what identifies an image and relates its addresses.
 
 mod fingerprint;
+mod from_memory;
 mod headers;
 mod moved;
 mod notes;
@@ -13,6 +14,7 @@ mod open;
 mod segments;
 
 pub use fingerprint::Fingerprint;
+pub use from_memory::copy_from_memory;
 pub use headers::{ByteSource, ElfClass, ElfError, ElfHeaders, FileType, Machine};
 pub use moved::MovedText;
 pub use notes::BuildId;

@@ -39,6 +39,8 @@ pub enum Origin {
     Path,
     /// `/proc/PID/exe`.
     Exe,
+    /// A copy of what the process has in memory, see [`super::copy_from_memory`].
+    Memory,
 }
 
 /// The file behind a mapping.

@@ -1,9 +1,12 @@
 use std::fs::File;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
 
-use infrared_processes::image::{ElfHeaders, ImageError, OpenImage, Origin, open, open_of_gone};
+use infrared_processes::image::{
+    ElfHeaders, ImageError, OpenImage, Origin, copy_from_memory, open, open_of_gone,
+};
 use infrared_processes::maps::{MapLimits, Mapping, MappingKind};
 use infrared_processes::process::WantedVariables;
 use infrared_processes::{Pid, ProcFs, Process};
@@ -217,4 +220,30 @@ fn the_bias_leads_from_stated_to_runtime_addresses() {
     let files = cat.files();
     let loader = files.iter().find(|mapping| mapping.display_name().starts_with("ld-")).unwrap();
     assert_eq!(bias_and_entry(loader).0, value(7));
+}
+
+#[test]
+fn what_a_process_has_in_memory_of_a_file_is_an_image_without_sections() {
+    let cat = Cat::start(&mut Command::new("cat"));
+    for mapping in cat.files() {
+        let file = open(&cat.dir, &mapping).unwrap();
+        let copy = copy_from_memory(&cat.dir, &mapping).unwrap();
+        assert_eq!(copy.origin, Origin::Memory);
+        assert!(copy.length <= file.length.next_multiple_of(4096));
+        let (headers, ours) = (file.headers().unwrap(), copy.headers().unwrap());
+        assert_eq!((&headers.segments, &headers.build_id), (&ours.segments, &ours.build_id));
+        let size = (mapping.end - mapping.start).min(file.length - mapping.file_offset) as usize;
+        let (mut code, mut copied) = (vec![0; size], vec![0; size]);
+        file.file.read_exact_at(&mut code, mapping.file_offset).unwrap();
+        copy.file.read_exact_at(&mut copied, mapping.file_offset).unwrap();
+        assert!(code == copied, "{}", mapping.display_name());
+    }
+}
+
+#[test]
+fn memory_that_is_no_image_is_refused() {
+    let cat = Cat::start(&mut Command::new("cat"));
+    let mut mapping = cat.files().swap_remove(0);
+    (mapping.inode, mapping.kind) = (0, MappingKind::Anonymous);
+    assert!(matches!(copy_from_memory(&cat.dir, &mapping), Err(ImageError::Unreachable { .. })));
 }
