@@ -16,6 +16,7 @@ pub mod image;
 mod listener;
 pub mod maps;
 pub mod memory;
+mod mounts;
 mod namespace;
 pub mod process;
 mod procfs;
