@@ -10,7 +10,7 @@ use crate::process::Stat;
 
 /// Files of `/proc/PID` that are read through a living thread.
 pub(crate) const OF_ADDRESS_SPACE: &[&str] =
-    &["maps", "exe", "environ", "cmdline", "root", "cwd", "mem"];
+    &["maps", "pagemap", "exe", "environ", "cmdline", "root", "cwd", "mem", "mountinfo"];
 /// Threads that are looked at for one that lives.
 const MOST_THREADS: usize = 4096;
 const LONGEST_STAT: u64 = 4096;

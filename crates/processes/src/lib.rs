@@ -30,6 +30,7 @@ pub use capabilities::{Capabilities, Capability, Need};
 pub use error::Error;
 pub use identity::{Identifier, Identity};
 pub use listener::Listener;
+pub use mounts::FileSystem;
 pub use namespace::{Namespaces, PidView};
 pub use process::Process;
 pub use procfs::{Pid, ProcFs, ProcessDir};

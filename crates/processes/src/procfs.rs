@@ -12,11 +12,13 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 use serde::Serialize;
 
 use crate::Error;
+use crate::mounts::Mounts;
 
 /// A process (thread group) id, in the pid namespace that the `/proc` tree was mounted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -61,7 +63,10 @@ impl ProcFs {
         let path = self.root.join(pid.to_string());
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         match rustix::fs::open(&path, flags, Mode::empty()) {
-            Ok(dir) => Ok(ProcessDir { pid, path, dir, thread: None }.with_living_thread()),
+            Ok(dir) => {
+                let mounts = OnceLock::new();
+                Ok(ProcessDir { pid, path, dir, thread: None, mounts }.with_living_thread())
+            }
             Err(rustix::io::Errno::NOENT | rustix::io::Errno::SRCH) => Err(Error::Gone(pid)),
             Err(errno) => Err(Error::Io { path, source: errno.into() }),
         }
@@ -101,6 +106,7 @@ pub struct ProcessDir {
     dir: OwnedFd,
     /// A thread that lives, where the main thread has ended: what belongs to the address space is read there.
     thread: Option<OwnedFd>,
+    mounts: OnceLock<Mounts>,
 }
 
 impl ProcessDir {
@@ -134,6 +140,11 @@ impl ProcessDir {
             }
         }
         Ok(filled)
+    }
+
+    /// The mounts that it sees, as they were when this was first asked for; none where they cannot be read.
+    pub(crate) fn mounts(&self) -> &Mounts {
+        self.mounts.get_or_init(|| Mounts::read(self).unwrap_or_default())
     }
 
     pub(crate) fn dir(&self) -> &OwnedFd {

@@ -4,82 +4,140 @@
 //! namespace that everyone has left has no path. What the process has mapped of it can be read still. The copy lies in a memfd, each
 //! byte at its file offset, with holes where nothing is mapped.
 //!
-//! It is not the file: there are no sections and so no full symbol table and no debug information; the fingerprint is another one; and
-//! what the dynamic loader wrote before it made its pages read-only (`.dynamic`, `.data.rel.ro`) is as it left it, with runtime
-//! addresses.
+//! It is not the file: there are no sections and so no full symbol table and no debug information. Of what is not code, all is there
+//! or there is no copy: half a table could be read as another. What the dynamic loader wrote into it before it made its pages
+//! read-only is as it left it, but for `.dynamic`, which has stated addresses again. Of code there is what the process has
+//! in memory now and has not written to (a breakpoint, a patch); the rest is filled with what is no instruction, so that nobody
+//! takes it for code.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
 use rustix::fs::MemfdFlags;
+use sha2::{Digest, Sha256};
 
-use super::open::{ImageError, OpenImage, Origin};
+use super::open::ImageError;
+use super::resident::{Page, pages_of, read};
+use super::{dynamic, sections};
 use crate::ProcessDir;
 use crate::maps::Mapping;
 
-/// Bytes that are copied of one image.
-const MOST_BYTES: u64 = 64 << 20;
 /// Mappings of one file.
 const MOST_MAPPINGS: usize = 64;
-const CHUNK: usize = 64 << 10;
+const MOST_PAGES_AT_ONCE: usize = 64;
 /// No image reaches further: a hostile offset would make a file of its size.
 const FURTHEST_OFFSET: u64 = 1 << 40;
-/// Bytes of the ELF header of either class.
-const HEADER_BYTES: usize = 64;
+/// No instruction in 64-bit code (`push %es`), nor on ARM.
+const NO_CODE: u8 = 0x06;
 
-/// Copies what `process` has mapped, readable and not writable, of the file of `mapping`. Fails where the ELF header is not
-/// among it.
-pub fn copy_from_memory(process: &ProcessDir, mapping: &Mapping) -> Result<OpenImage, ImageError> {
-    let failed = |source| ImageError::Unreachable { name: mapping.display_name(), source };
+/// What is done about what the process does not have in memory now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absent {
+    /// There is no copy then: nobody is asked, and nothing waits.
+    Refuse,
+    /// It is had from whoever serves the file, for whom this may wait for ever. Ends with our process.
+    Fetch,
+}
+
+/// A copy of an image.
+#[derive(Debug)]
+pub struct MemoryCopy {
+    pub file: File,
+    /// Bytes of the file, holes included.
+    pub length: u64,
+    /// Bytes of memory that it takes.
+    pub taken: u64,
+    /// SHA-256 of what the file has besides code, and of where it has it.
+    pub digest: [u8; 32],
+}
+
+/// Copies what `process` has mapped, readable and not writable, of the file of `mapping`: no more than `most` bytes.
+pub fn copy_from_memory(
+    process: &ProcessDir,
+    mapping: &Mapping,
+    absent: Absent,
+    most: u64,
+) -> Result<MemoryCopy, ImageError> {
+    let copied = process.consistent(|process| Ok(copy(process, mapping, absent, most)))?;
+    copied.unwrap_or_else(|| Err(unreachable(mapping, io::Error::other("it executes another"))))
+}
+
+fn copy(
+    process: &ProcessDir,
+    mapping: &Mapping,
+    absent: Absent,
+    most: u64,
+) -> Result<MemoryCopy, ImageError> {
     let mut parts = process.mappings_of(mapping, MOST_MAPPINGS)?;
-    // headers and unwind tables are outside the code and small: they come first
+    // headers and tables first: without them the code is not worth the copying
     parts.sort_by_key(|part| (part.permissions.is_executable(), part.file_offset));
-    let copy = rustix::fs::memfd_create("infrared-image", MemfdFlags::CLOEXEC);
-    let copy = File::from(copy.map_err(|errno| failed(errno.into()))?);
-    let (mut length, mut room) = (0, MOST_BYTES);
-    for part in &parts {
-        let copied = copy_part(process, part, room, &copy).map_err(failed)?;
-        room -= copied;
-        if copied > 0 {
-            length = length.max(part.file_offset + copied);
-        }
-    }
-    without_sections(&copy).map_err(failed)?;
-    Ok(OpenImage { file: copy, length, origin: Origin::Memory })
+    let file = rustix::fs::memfd_create("infrared-image", MemfdFlags::CLOEXEC);
+    let file = File::from(file.map_err(|errno| unreachable(mapping, errno.into()))?);
+    let mut copy = Copy { process, absent, most, file, length: 0, taken: 0, digest: Sha256::new() };
+    let copied = parts.iter().try_for_each(|part| copy.part(part));
+    copied.map_err(|error| unreachable(mapping, error))?;
+    sections::take_out(&copy.file).map_err(|error| unreachable(mapping, error))?;
+    // An image without one, or with another than we know, has fewer names.
+    dynamic::restate(&copy.file, mapping).unwrap_or_default();
+    let Copy { file, length, taken, digest, .. } = copy;
+    Ok(MemoryCopy { file, length, taken, digest: digest.finalize().into() })
 }
 
-/// Returns how many bytes were copied: up to the first that cannot be read.
-fn copy_part(process: &ProcessDir, part: &Mapping, room: u64, copy: &File) -> io::Result<u64> {
-    let length = (part.end - part.start).min(room);
-    if part.file_offset > FURTHEST_OFFSET - MOST_BYTES {
-        return Ok(0);
-    }
-    let mut buffer = vec![0; CHUNK];
-    let mut copied = 0;
-    while copied < length {
-        let wanted = (length - copied).min(CHUNK as u64) as usize;
-        let read = process.read_memory(part.start + copied, &mut buffer[..wanted]).unwrap_or(0);
-        copy.write_all_at(&buffer[..read], part.file_offset + copied)?;
-        copied += read as u64;
-        if read < wanted {
-            break;
-        }
-    }
-    Ok(copied)
+fn unreachable(mapping: &Mapping, source: io::Error) -> ImageError {
+    ImageError::Unreachable { name: mapping.display_name(), source }
 }
 
-/// Takes the section headers out of the ELF header: they are not there, and what stands at their place is not they.
-fn without_sections(copy: &File) -> io::Result<()> {
-    let mut header = [0; HEADER_BYTES];
-    copy.read_exact_at(&mut header, 0)?;
-    // e_shoff; then e_shnum and e_shstrndx, which stand together at the end (gABI 4.1, "ELF Header")
-    let (offset, counts) = match &header[..5] {
-        b"\x7fELF\x02" => (0x28..0x30, 0x3c..0x40),
-        b"\x7fELF\x01" => (0x20..0x24, 0x30..0x34),
-        _ => return Err(io::Error::new(io::ErrorKind::InvalidData, "its start is not mapped")),
-    };
-    header[offset].fill(0);
-    header[counts].fill(0);
-    copy.write_all_at(&header, 0)
+struct Copy<'a> {
+    process: &'a ProcessDir,
+    absent: Absent,
+    most: u64,
+    file: File,
+    length: u64,
+    taken: u64,
+    digest: Sha256,
+}
+
+impl Copy<'_> {
+    fn part(&mut self, part: &Mapping) -> io::Result<()> {
+        let size = rustix::param::page_size() as u64;
+        let length = part.end - part.start;
+        if part.file_offset > FURTHEST_OFFSET || length > self.most - self.taken {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is too large for a copy"));
+        }
+        let pages = pages_of(self.process, part, length / size).map_err(io::Error::other)?;
+        let mut at = 0;
+        for alike in pages.chunk_by(|one, other| one == other) {
+            for run in alike.chunks(MOST_PAGES_AT_ONCE) {
+                let mut bytes = vec![NO_CODE; run.len() * size as usize];
+                self.run(part, at, run[0], &mut bytes)?;
+                at += bytes.len() as u64;
+            }
+        }
+        self.length = self.length.max(part.file_offset + length);
+        self.taken += length;
+        Ok(())
+    }
+
+    /// Pages of one kind, at a place in a mapping.
+    fn run(&mut self, part: &Mapping, at: u64, kind: Page, bytes: &mut [u8]) -> io::Result<()> {
+        let is_code = part.permissions.is_executable();
+        let is_wanted = !is_code || kind == Page::Shared;
+        if is_wanted && kind == Page::Away && self.absent == Absent::Refuse {
+            return Err(io::Error::new(io::ErrorKind::WouldBlock, "it is not all in memory"));
+        }
+        if is_wanted {
+            read(self.process.pid(), part.start + at, bytes)?;
+        }
+        if !is_code && kind != Page::Own {
+            // page by page: which of them are there now is no matter
+            let mut offset = part.file_offset + at;
+            for page in bytes.chunks(rustix::param::page_size()) {
+                self.digest.update(offset.to_ne_bytes());
+                self.digest.update(page);
+                offset += page.len() as u64;
+            }
+        }
+        self.file.write_all_at(bytes, part.file_offset + at)
+    }
 }

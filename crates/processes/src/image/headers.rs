@@ -7,6 +7,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 use serde::Serialize;
@@ -21,6 +22,7 @@ const MOST_SECTIONS: usize = 4096;
 /// Bytes of notes that are read from one image.
 const MOST_NOTE_BYTES: u64 = 256 * 1024;
 const PT_LOAD: u32 = 1;
+const PT_DYNAMIC: u32 = 2;
 const PT_INTERP: u32 = 3;
 const PT_NOTE: u32 = 4;
 const PF_X: u32 = 1;
@@ -108,6 +110,8 @@ pub struct ElfHeaders {
     /// It asks for a dynamic loader (`PT_INTERP`).
     pub has_interpreter: bool,
     pub segments: LoadSegments,
+    /// Where in the file the dynamic section is (`PT_DYNAMIC`).
+    pub dynamic: Option<Range<u64>>,
     pub build_id: Option<BuildId>,
     /// The id in Go's own note: four parts, separated by `/`.
     pub go_build_id: Option<String>,
@@ -130,6 +134,7 @@ impl ElfHeaders {
             entry_svma: file.entry_svma,
             has_interpreter: false,
             segments: LoadSegments::default(),
+            dynamic: None,
             build_id: None,
             go_build_id: None,
         };
@@ -138,6 +143,7 @@ impl ElfHeaders {
             let header = ProgramHeader::parse(raw, file.class);
             match header.kind {
                 PT_LOAD => headers.segments.0.push(header.to_segment()),
+                PT_DYNAMIC => headers.dynamic = header.in_file(),
                 PT_INTERP => headers.has_interpreter = true,
                 PT_NOTE => notes.read(header.file_offset, header.file_size, header.alignment)?,
                 _ => {}
@@ -273,6 +279,10 @@ impl ProgramHeader {
             memory_size: address(40, 20),
             alignment: address(48, 28),
         }
+    }
+
+    fn in_file(&self) -> Option<Range<u64>> {
+        Some(self.file_offset..self.file_offset.checked_add(self.file_size)?)
     }
 
     fn to_segment(&self) -> LoadSegment {

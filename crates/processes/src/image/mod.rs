@@ -5,16 +5,19 @@
 //! path only if it can prove that it leads to the same file. Symbols and unwind tables are read by
 //! others; here is only what identifies an image and relates its addresses.
 
+mod dynamic;
 mod fingerprint;
 mod from_memory;
 mod headers;
 mod moved;
 mod notes;
 mod open;
+mod resident;
+mod sections;
 mod segments;
 
 pub use fingerprint::Fingerprint;
-pub use from_memory::copy_from_memory;
+pub use from_memory::{Absent, MemoryCopy, copy_from_memory};
 pub use headers::{ByteSource, ElfClass, ElfError, ElfHeaders, FileType, Machine};
 pub use moved::MovedText;
 pub use notes::BuildId;

@@ -4,14 +4,13 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags};
-
 use super::fingerprint::Fingerprint;
 use super::headers::{ByteSource, ElfError, ElfHeaders};
 use super::notes::BuildId;
 use crate::maps::{Device, Mapping, MappingKind};
-use crate::regular::{Resolve, open_regular};
-use crate::{Error, ProcessDir};
+use crate::mounts::FileSystem;
+use crate::regular::{open_below, open_link, own_root};
+use crate::{Error, Pid, ProcFs, ProcessDir};
 
 /// Bytes of code that are compared to prove that a file is the one that is mapped.
 const COMPARED_BYTES: u64 = 4096;
@@ -24,6 +23,9 @@ pub enum ImageError {
     /// Nothing is mapped from a file.
     #[error("{0} is not a file")]
     NotAFile(String),
+    /// A process serves the file system that it is of (FUSE): it need not answer, and is not asked.
+    #[error("{0} is of a file system that a process serves")]
+    Served(String),
     /// The kernel does not let us follow `map_files` (`CAP_CHECKPOINT_RESTORE`), and no path leads to
     /// the file any more.
     #[error("the file mapped as {name} cannot be reached: {source}")]
@@ -39,8 +41,6 @@ pub enum Origin {
     Path,
     /// `/proc/PID/exe`.
     Exe,
-    /// A copy of what the process has in memory, see [`super::copy_from_memory`].
-    Memory,
 }
 
 /// The file behind a mapping.
@@ -69,8 +69,11 @@ pub fn open(process: &ProcessDir, mapping: &Mapping) -> Result<OpenImage, ImageE
     let Some(path) = mapping.path() else {
         return Err(ImageError::NotAFile(mapping.display_name()));
     };
+    if process.file_system_of(mapping) == FileSystem::Process {
+        return Err(ImageError::Served(mapping.display_name()));
+    }
     let link = format!("map_files/{:x}-{:x}", mapping.start, mapping.end);
-    let first_failure = match open_regular(process.dir(), Path::new(&link), Resolve::Anywhere) {
+    let first_failure = match open_link(process, &link, mapping.kind == MappingKind::Memfd) {
         Ok((file, length)) => return Ok(OpenImage { file, length, origin: Origin::MapFiles }),
         Err(error) => error,
     };
@@ -81,8 +84,7 @@ pub fn open(process: &ProcessDir, mapping: &Mapping) -> Result<OpenImage, ImageE
     if let Some((file, length)) = by_path {
         return Ok(OpenImage { file, length, origin: Origin::Path });
     }
-    let by_exe = open_regular(process.place_of("exe"), Path::new("exe"), Resolve::Anywhere);
-    if let Ok((file, length)) = by_exe
+    if let Ok((file, length)) = open_link(process, "exe", mapping.kind == MappingKind::Memfd)
         && is_mapped_file(process, mapping, &file)
     {
         return Ok(OpenImage { file, length, origin: Origin::Exe });
@@ -104,8 +106,9 @@ pub fn open_of_gone(
         return Err(ImageError::NotAFile(mapping.display_name()));
     };
     let unreachable = |source| ImageError::Unreachable { name: mapping.display_name(), source };
-    let (file, length) =
-        open_regular(rustix::fs::CWD, path, Resolve::Anywhere).map_err(unreachable)?;
+    let own = ProcFs::system().process(Pid(std::process::id()))?;
+    let open = || open_below(own_root()?, path, own.mounts());
+    let (file, length) = open().map_err(unreachable)?;
     let image = OpenImage { file, length, origin: Origin::Path };
     let is_same = has_device_and_inode(mapping, &image.file)
         || build_id.is_some_and(|wanted| {
@@ -120,20 +123,18 @@ pub fn open_of_gone(
 /// `maps` shows a path relative to our root where that reaches the file, else to the root of its
 /// mount namespace; the process may have a root of its own within either.
 fn open_path(process: &ProcessDir, mapping: &Mapping, path: &Path) -> Option<(File, u64)> {
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let process_root = rustix::fs::openat(process.place_of("root"), "root", flags, Mode::empty());
-    let our_root = rustix::fs::open("/", flags, Mode::empty());
+    let own = ProcFs::system().process(Pid(std::process::id())).ok()?;
     let within_root = process
         .read_link("root")
         .ok()
         .and_then(|root| path.strip_prefix(root).ok().map(Path::to_path_buf));
     let candidates = [
-        (process_root.as_ref().ok(), Some(path.to_path_buf())),
-        (process_root.as_ref().ok(), within_root),
-        (our_root.as_ref().ok(), Some(path.to_path_buf())),
+        (process.root(), process.mounts(), Some(path.to_path_buf())),
+        (process.root(), process.mounts(), within_root),
+        (own_root(), own.mounts(), Some(path.to_path_buf())),
     ];
-    candidates.into_iter().find_map(|(root, path)| {
-        let (file, length) = open_regular(root?, &path?, Resolve::Beneath).ok()?;
+    candidates.into_iter().find_map(|(root, mounts, path)| {
+        let (file, length) = open_below(root.ok()?, &path?, mounts).ok()?;
         is_mapped_file(process, mapping, &file).then_some((file, length))
     })
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use infrared_processes::image::{
-    ElfHeaders, ImageError, OpenImage, Origin, copy_from_memory, open, open_of_gone,
+    Absent, ElfHeaders, ImageError, OpenImage, Origin, copy_from_memory, open, open_of_gone,
 };
 use infrared_processes::maps::{MapLimits, Mapping, MappingKind};
 use infrared_processes::process::WantedVariables;
@@ -13,7 +13,7 @@ use infrared_processes::{Pid, ProcFs, Process};
 use rustix::fs::MemfdFlags;
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 
-use crate::child::{Cat, cat_path, copy_file, copy_of_cat, root_for_cat};
+use crate::child::{Cat, cat_path, compile, copy_file, copy_of_cat, root_for_cat};
 
 /// Takes from this thread the right to follow `map_files`, so that paths must do.
 fn without_map_files() {
@@ -222,28 +222,86 @@ fn the_bias_leads_from_stated_to_runtime_addresses() {
     assert_eq!(bias_and_entry(loader).0, value(7));
 }
 
+/// Bytes of a copy.
+const MOST: u64 = 64 << 20;
+
+/// The dynamic section but for the entry that the loader writes for debuggers (`DT_DEBUG`).
+fn dynamic_section(file: &File, headers: &ElfHeaders) -> Vec<[u64; 2]> {
+    let place = headers.dynamic.clone().unwrap();
+    let mut bytes = vec![0; (place.end - place.start) as usize];
+    file.read_exact_at(&mut bytes, place.start).unwrap();
+    let words = bytes.as_chunks::<8>().0.iter().map(|word| u64::from_ne_bytes(*word));
+    let words: Vec<u64> = words.collect();
+    words.as_chunks().0.iter().filter(|[tag, _]| *tag != 21).copied().collect()
+}
+
 #[test]
 fn what_a_process_has_in_memory_of_a_file_is_an_image_without_sections() {
     let cat = Cat::start(&mut Command::new("cat"));
     for mapping in cat.files() {
         let file = open(&cat.dir, &mapping).unwrap();
-        let copy = copy_from_memory(&cat.dir, &mapping).unwrap();
-        assert_eq!(copy.origin, Origin::Memory);
-        assert!(copy.length <= file.length.next_multiple_of(4096));
-        let (headers, ours) = (file.headers().unwrap(), copy.headers().unwrap());
+        let copy = copy_from_memory(&cat.dir, &mapping, Absent::Fetch, MOST).unwrap();
+        assert!(copy.length <= file.length.next_multiple_of(4096) && copy.taken > 0);
+        let headers = file.headers().unwrap();
+        let ours = ElfHeaders::read(&copy.file).unwrap();
         assert_eq!((&headers.segments, &headers.build_id), (&ours.segments, &ours.build_id));
+        let name = mapping.display_name();
+        assert_eq!(
+            dynamic_section(&file.file, &headers),
+            dynamic_section(&copy.file, &headers),
+            "{name}"
+        );
         let size = (mapping.end - mapping.start).min(file.length - mapping.file_offset) as usize;
         let (mut code, mut copied) = (vec![0; size], vec![0; size]);
         file.file.read_exact_at(&mut code, mapping.file_offset).unwrap();
         copy.file.read_exact_at(&mut copied, mapping.file_offset).unwrap();
-        assert!(code == copied, "{}", mapping.display_name());
+        let pages = || code.chunks(4096).zip(copied.chunks(4096));
+        assert!(pages().any(|(code, copied)| code == copied), "{name}");
+        for (code, copied) in pages() {
+            assert!(code == copied || copied.iter().all(|byte| *byte == 0x06), "{name}");
+        }
+        // Another process has it elsewhere, and it is the same.
+        let other = Cat::start(&mut Command::new("cat"));
+        let it = other.files().into_iter().find(|it| it.name == mapping.name).unwrap();
+        let again = copy_from_memory(&other.dir, &it, Absent::Fetch, MOST).unwrap();
+        assert_eq!(copy.digest, again.digest, "{name}");
     }
 }
+
+#[test]
+fn what_is_not_in_memory_is_not_asked_for_unless_that_is_wanted() {
+    let (folder, _) = compile("large", LARGE_TABLE, &["-O1"]);
+    let program = folder.path().join("large");
+    let cat = Cat::start(&mut Command::new(&program));
+    let mapping = cat.files().into_iter().find(|it| it.name.ends_with(b"/large")).unwrap();
+    let refused = copy_from_memory(&cat.dir, &mapping, Absent::Refuse, MOST);
+    assert!(matches!(refused, Err(ImageError::Unreachable { .. })), "{refused:?}");
+    assert!(copy_from_memory(&cat.dir, &mapping, Absent::Fetch, MOST).is_ok());
+    assert!(copy_from_memory(&cat.dir, &mapping, Absent::Refuse, MOST).is_ok(), "now it is there");
+}
+
+/// Echoes, and has a table of 4 MiB that it never looks at.
+const LARGE_TABLE: &str = r"
+#include <unistd.h>
+const char table[4 << 20] = { 1 };
+int main(int count, char **arguments)
+{
+	char text[64];
+	long length;
+	while ((length = read(0, text, sizeof(text))) > 0)
+		write(1, text, length);
+	return count > 9 ? table[count << 12] : 0;
+}
+";
 
 #[test]
 fn memory_that_is_no_image_is_refused() {
     let cat = Cat::start(&mut Command::new("cat"));
     let mut mapping = cat.files().swap_remove(0);
     (mapping.inode, mapping.kind) = (0, MappingKind::Anonymous);
-    assert!(matches!(copy_from_memory(&cat.dir, &mapping), Err(ImageError::Unreachable { .. })));
+    let refused = copy_from_memory(&cat.dir, &mapping, Absent::Fetch, MOST);
+    assert!(matches!(refused, Err(ImageError::Unreachable { .. })));
+    let mapping = cat.files().swap_remove(0);
+    let refused = copy_from_memory(&cat.dir, &mapping, Absent::Fetch, 4096);
+    assert!(matches!(refused, Err(ImageError::Unreachable { .. })), "it is too large");
 }
