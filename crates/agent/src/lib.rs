@@ -5,6 +5,7 @@
 //! frames and deliver profiles to a [`ProfileSink`]. Nothing slow happens on the driver.
 
 mod config;
+mod copies;
 mod driver;
 mod export;
 mod health;

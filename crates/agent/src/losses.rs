@@ -36,6 +36,8 @@ losses! {
     EvictedImage = "evicted_images", "files that had to be forgotten for others, and are read again when they are wanted";
     RefusedImage = "refused_images", "files that cannot be told from others";
     UnreachableFile = "unreachable_files", "times that a file was wanted again and could not be opened";
+    UncopiedFile = "uncopied_files", "files that cannot be read or must not be asked for, and could not be copied from memory";
+    UnansweredFile = "unanswered_files", "files that were waited for in vain: the process that serves them did not answer";
     UnreadablePage = "unreadable_table_pages", "pages of unwind tables that could not be made";
     RefusedPage = "refused_table_pages", "pages of unwind tables that the kernel side could not take";
     Unasked = "unasked_processes", "times that a process could not be read, as too many wait for it";

@@ -72,6 +72,7 @@ impl AgentStats {
             ("refused_images", self.image_counts.refused),
             ("reopened_files", self.image_counts.reopened),
             ("unreachable_files", self.image_counts.unreachable),
+            ("copied_files", self.image_counts.copied),
             ("table_pages_made", self.image_counts.pages_made),
             ("table_pages_unreadable", self.image_counts.pages_unreadable),
             ("table_pages_refused", self.image_counts.pages_refused),
@@ -97,6 +98,7 @@ impl AgentStats {
             ("mapping_slab_bytes", self.mapping_bytes),
             ("images", self.images),
             ("open_files", self.image_counts.open_files),
+            ("copied_bytes", self.image_counts.copied_bytes as usize),
             ("processes", self.processes),
         ] {
             writeln!(out, "# TYPE infrared_agent_{name} gauge")?;

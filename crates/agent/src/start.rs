@@ -16,6 +16,7 @@ use infrared_processes::{ProcFs, host::Host};
 
 use crate::{
     config::{AgentConfig, Target},
+    copies::Copier,
     driver::Driver,
     export::ProfileSink,
     health::Health,
@@ -160,10 +161,10 @@ fn make_driver(
     (stats, stop): (SharedStats, Arc<AtomicBool>),
 ) -> Result<Driver, AgentError> {
     let kernel = load(&config)?;
-    let images =
-        ImageRegistry::start(health, config.table_budget_bytes, crate::reader::read_own_vdso())?;
+    let (copier, vdso) = (Copier::default(), crate::reader::read_own_vdso());
+    let images = ImageRegistry::start(health, config.table_budget_bytes, vdso, copier.clone())?;
     let identifier = Identifier::new(&host_name, config.services.clone());
-    let reader = Reader::start(health, identifier)?;
+    let reader = Reader::start(health, identifier, copier)?;
     let declaring = Identifier::new(&host_name, config.services);
     let pipeline_config = PipelineConfig {
         pace: config.pace,

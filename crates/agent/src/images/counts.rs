@@ -10,6 +10,13 @@ pub struct ImageCounts {
     /// Files that were let go of and opened again, and those that could not be.
     pub reopened: u64,
     pub unreachable: u64,
+    /// Files that were copied from the memory of their processes, as they could not be read, and that could not be copied either.
+    pub copied: u64,
+    pub uncopied: u64,
+    /// Those of them whose file system did not answer.
+    pub unanswered: u64,
+    /// Bytes of copies that are held now.
+    pub copied_bytes: u64,
     /// Pages of unwind tables that were made, and those that could not be.
     pub pages_made: u64,
     pub pages_unreadable: u64,

@@ -2,10 +2,14 @@
 
 use std::{fs::File, io, os::unix::fs::MetadataExt};
 
+use infrared_processes::maps::Mapping;
+
+use crate::copies::Copied;
+
 /// Device, inode, size and times of change. Whoever writes to a file changes its times, but for writes through shared
 /// mappings: see [`FileOwner`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct FileIdentity {
+pub(crate) struct FileIdentity {
     device: u64,
     inode: u64,
     pub(super) size: u64,
@@ -15,7 +19,7 @@ pub(super) struct FileIdentity {
 
 /// Who can change a file's contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FileOwner {
+pub(crate) struct FileOwner {
     user: u32,
     /// Others can write to it as well.
     is_shared: bool,
@@ -25,7 +29,7 @@ pub(super) struct FileOwner {
 const WRITABLE_BY_OTHERS: u32 = 0o022;
 
 impl FileIdentity {
-    pub(super) fn of(file: &File) -> io::Result<(Self, FileOwner)> {
+    pub(crate) fn of(file: &File) -> io::Result<(Self, FileOwner)> {
         let meta = file.metadata()?;
         let identity = Self {
             device: meta.dev(),
@@ -40,6 +44,20 @@ impl FileIdentity {
 }
 
 impl FileIdentity {
+    /// Of a copy: the file that is mapped, by its contents, and whose process has them. It has no times, and in their place what no
+    /// file has by accident.
+    pub(crate) fn of_copy(mapping: &Mapping, user: u32, copied: &Copied) -> Self {
+        let words = copied.digest.as_chunks::<8>().0;
+        let word = |at: usize| words.get(at).map_or(0, |word| i64::from_ne_bytes(*word));
+        Self {
+            device: u64::from(mapping.device.major) << 32 | u64::from(mapping.device.minor),
+            inode: mapping.inode,
+            size: copied.length,
+            modified_ns: (word(0), word(1)),
+            changed_ns: (word(2), word(3) ^ i64::from(user)),
+        }
+    }
+
     /// Whether it is the file that it was, written to or not: removing or renaming it counts as a change of it too.
     pub(super) fn is_unwritten(&self, before: &Self) -> bool {
         Self { changed_ns: before.changed_ns, ..*self } == *before

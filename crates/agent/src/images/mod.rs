@@ -16,8 +16,9 @@ mod wanted;
 mod worker;
 
 pub use counts::ImageCounts;
+pub(crate) use identity::FileIdentity;
 pub(crate) use registry::{Image, ImageRegistry, ImageState, NewFile};
-pub(crate) use source::{ImageBytes, ImageSource};
+pub(crate) use source::{HeldFile, ImageBytes, ImageSource};
 
 /// Number of an image, as the kernel side has it. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

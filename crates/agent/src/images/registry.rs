@@ -4,7 +4,6 @@
 use std::{
     cell::Cell,
     collections::HashMap,
-    fs::File,
     sync::{
         Arc,
         atomic::Ordering,
@@ -24,7 +23,7 @@ use infrared_processes::{
 };
 
 use super::{
-    ImageCounts, ImageId, ImageSource,
+    HeldFile, ImageCounts, ImageId, ImageSource,
     crowd::{self, Member},
     identity::FileIdentity,
     source::{Place, Reopening},
@@ -32,7 +31,7 @@ use super::{
     wanted::Wanted,
     worker::{self, Finished, GoImage, Job, Outcome, Page, ReadImage, Task},
 };
-use crate::{health::Health, pipeline::Tables, watch::ImageRef};
+use crate::{copies::Copier, health::Health, pipeline::Tables, watch::ImageRef};
 
 /// The largest executables take seconds.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -87,7 +86,9 @@ struct Entry {
 /// An open file that a process maps.
 #[derive(Debug)]
 pub(crate) struct NewFile<'m> {
-    pub(crate) file: File,
+    pub(crate) file: HeldFile,
+    /// `None`: it cannot be told from others.
+    pub(crate) identity: Option<FileIdentity>,
     pub(crate) mapping: &'m Mapping,
     pub(crate) pid: u32,
     /// Effective user of the process; nobody known of one that is gone.
@@ -129,6 +130,7 @@ pub(crate) struct ImageRegistry {
     reader: JoinHandle<()>,
     vdso_bytes: Option<Arc<[u8]>>,
     reopening: Arc<Reopening>,
+    copier: Copier,
     counts: ImageCounts,
 }
 
@@ -139,6 +141,7 @@ impl ImageRegistry {
         health: &Health,
         table_bytes: usize,
         vdso: Option<Vec<u8>>,
+        copier: Copier,
     ) -> std::io::Result<Self> {
         let (jobs, job_receiver) = mpsc::sync_channel(QUEUE);
         let (result_sender, results) = mpsc::sync_channel(QUEUE);
@@ -164,6 +167,7 @@ impl ImageRegistry {
             reader,
             vdso_bytes: vdso.map(Arc::from),
             reopening: Arc::default(),
+            copier,
             counts: ImageCounts::default(),
         })
     }
@@ -193,7 +197,12 @@ impl ImageRegistry {
     }
 
     pub(crate) fn counts(&self) -> ImageCounts {
+        let copies = self.copier.counts();
         ImageCounts {
+            copied: copies.copied,
+            uncopied: copies.refused,
+            unanswered: copies.unanswered,
+            copied_bytes: copies.bytes,
             reopened: self.reopening.reopened.load(Ordering::Relaxed),
             unreachable: self.reopening.unreachable.load(Ordering::Relaxed),
             ..self.counts
@@ -223,7 +232,7 @@ impl ImageRegistry {
 
     /// The image of an open file, begun to be read if it is new. `None` if the file cannot be told from others.
     pub(crate) fn of_file(&mut self, new: NewFile<'_>) -> Option<ImageId> {
-        let Ok((identity, _)) = FileIdentity::of(&new.file) else {
+        let Some(identity) = new.identity else {
             self.counts.refused += 1;
             return None;
         };
@@ -242,7 +251,8 @@ impl ImageRegistry {
                 return Some(id);
             }
         }
-        let source = ImageSource::of_file(new.file, place, Arc::clone(&self.reopening));
+        let copies = (&self.copier, new.user);
+        let source = ImageSource::of_file(new.file, place, copies, Arc::clone(&self.reopening));
         let id = self.add(source, (new.path, new.root), new.user, Some(identity));
         self.by_file.insert(identity, id);
         Some(id)
@@ -500,6 +510,14 @@ impl ImageRegistry {
         if held.len() >= MAX_OPEN {
             held.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.used.get()));
             for entry in held.drain(MAX_OPEN / 2..) {
+                entry.image.source.let_go(now, true);
+            }
+        }
+        if self.copier.is_crowded() {
+            held.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.used.get()));
+            let copies = held.iter().filter(|entry| entry.image.source.copied_bytes() > 0);
+            let copies: Vec<&&Entry> = copies.collect();
+            for entry in copies.iter().skip(copies.len() / 2) {
                 entry.image.source.let_go(now, true);
             }
         }

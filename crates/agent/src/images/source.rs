@@ -1,5 +1,5 @@
-//! Where the bytes of an image come from: a file, held open while it is used and opened anew when it is needed later; or
-//! a copy of memory (the vDSO).
+//! Where the bytes of an image come from: a file, held open while it is used and opened anew when it is needed later; a copy of
+//! what its process has in memory, where the file is not to be had, kept and made anew in the same way; or memory (the vDSO).
 //!
 //! An open file keeps its memory, disk space and mount, whatever became of it. So it is let go of soon, and opened again
 //! through a process that maps it, or by its path; it is then the same file, or none.
@@ -22,6 +22,7 @@ use infrared_processes::{
 };
 
 use super::identity::FileIdentity;
+use crate::copies::{Copied, Copier};
 
 /// A file that was not used for so long is let go of. A window is shorter, so what is sampled stays at hand.
 const HELD: Duration = Duration::from_secs(20);
@@ -35,6 +36,32 @@ pub(crate) enum ImageBytes {
     Memory(Arc<[u8]>),
 }
 
+/// An open file, or a copy that stands for one.
+#[derive(Clone, Debug)]
+pub(crate) struct HeldFile {
+    pub(crate) file: Arc<File>,
+    /// Gives its room back when it is dropped.
+    copied: Option<Arc<Copied>>,
+}
+
+impl HeldFile {
+    pub(crate) fn of_file(file: File) -> Self {
+        Self { file: Arc::new(file), copied: None }
+    }
+
+    pub(crate) fn of_copy(copied: Arc<Copied>) -> Self {
+        Self { file: Arc::clone(&copied.file), copied: Some(copied) }
+    }
+}
+
+/// How a copy is made again: it has to be the same.
+#[derive(Clone, Debug)]
+struct Recipe {
+    copier: Copier,
+    user: u32,
+    digest: [u8; 32],
+}
+
 /// Where a file was mapped.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
@@ -46,7 +73,8 @@ pub(super) struct Place {
 
 #[derive(Debug)]
 struct FileState {
-    held: Option<Arc<File>>,
+    held: Option<HeldFile>,
+    recipe: Option<Recipe>,
     used: Instant,
     places: VecDeque<Place>,
     counts: Arc<Reopening>,
@@ -74,9 +102,20 @@ impl ImageSource {
         Self(Arc::new(Origin::Memory(bytes)))
     }
 
-    pub(super) fn of_file(file: File, place: Place, counts: Arc<Reopening>) -> Self {
-        let (held, places) = (Some(Arc::new(file)), VecDeque::from([place]));
-        let state = FileState { held, used: Instant::now(), places, counts };
+    /// `copier` makes copies of what a process of `user` has mapped.
+    pub(super) fn of_file(
+        file: HeldFile,
+        place: Place,
+        (copier, user): (&Copier, u32),
+        counts: Arc<Reopening>,
+    ) -> Self {
+        let recipe = file.copied.as_ref().map(|copied| Recipe {
+            copier: copier.clone(),
+            user,
+            digest: copied.digest,
+        });
+        let (held, places) = (Some(file), VecDeque::from([place]));
+        let state = FileState { held, recipe, used: Instant::now(), places, counts };
         Self(Arc::new(Origin::File(Mutex::new(state))))
     }
 
@@ -89,20 +128,26 @@ impl ImageSource {
 
     /// The bytes, opened if need be. Not for the driver: it may take time.
     pub(crate) fn open(&self) -> io::Result<ImageBytes> {
-        let mut state = match &*self.0 {
-            Origin::Memory(bytes) => return Ok(ImageBytes::Memory(Arc::clone(bytes))),
-            Origin::File(_) => self.state().ok_or(io::ErrorKind::NotFound)?,
-        };
-        state.used = Instant::now();
-        if state.held.is_none() {
-            state.held = reopen(&state.places).map(Arc::new);
-            let counts = &state.counts;
-            let is_reopened = state.held.is_some();
-            let count = if is_reopened { &counts.reopened } else { &counts.unreachable };
-            count.fetch_add(1, Ordering::Relaxed);
+        if let Origin::Memory(bytes) = &*self.0 {
+            return Ok(ImageBytes::Memory(Arc::clone(bytes)));
         }
-        let held = state.held.as_ref().ok_or(io::ErrorKind::NotFound)?;
-        Ok(ImageBytes::File(Arc::clone(held)))
+        let (places, recipe) = {
+            let mut state = self.state().ok_or(io::ErrorKind::NotFound)?;
+            state.used = Instant::now();
+            if let Some(held) = &state.held {
+                return Ok(ImageBytes::File(Arc::clone(&held.file)));
+            }
+            (state.places.clone(), state.recipe.clone())
+        };
+        // Without the lock, which the driver takes.
+        let held = recipe.map_or_else(|| reopen(&places), |recipe| copy_again(&places, &recipe));
+        let mut state = self.state().ok_or(io::ErrorKind::NotFound)?;
+        let counts = &state.counts;
+        let count = if held.is_some() { &counts.reopened } else { &counts.unreachable };
+        count.fetch_add(1, Ordering::Relaxed);
+        let held = held.ok_or(io::ErrorKind::NotFound)?;
+        let file = Arc::clone(&state.held.get_or_insert(held).file);
+        Ok(ImageBytes::File(file))
     }
 
     /// Keeps the file at hand a while longer, if it is.
@@ -113,11 +158,11 @@ impl ImageSource {
     }
 
     /// A process maps the file, or one with the same contents; `file` is that.
-    pub(super) fn add_place(&self, place: Place, file: Option<File>) {
+    pub(super) fn add_place(&self, place: Place, file: Option<HeldFile>) {
         let Some(mut state) = self.state() else { return };
         state.used = Instant::now();
         if state.held.is_none() {
-            state.held = file.map(Arc::new);
+            state.held = file;
         }
         state.places.retain(|known| known.pid != place.pid);
         if state.places.len() >= MAX_PLACES {
@@ -140,6 +185,12 @@ impl ImageSource {
         state.held.is_some()
     }
 
+    /// Bytes of memory that a copy takes; 0 of a file.
+    pub(super) fn copied_bytes(&self) -> u64 {
+        let copied = self.state().and_then(|state| state.held.as_ref()?.copied.clone());
+        copied.map_or(0, |copied| copied.bytes())
+    }
+
     /// Bytes; 0 where that is not known without opening the file.
     pub(super) fn length(&self) -> u64 {
         match &*self.0 {
@@ -150,7 +201,7 @@ impl ImageSource {
 }
 
 /// Through a process it is the file that was mapped, whatever became of its path. By its path it may be another.
-fn reopen(places: &VecDeque<Place>) -> Option<File> {
+fn reopen(places: &VecDeque<Place>) -> Option<HeldFile> {
     let procfs = ProcFs::system();
     places.iter().rev().find_map(|place| {
         let identity = |file: &File| FileIdentity::of(file).ok().map(|(identity, _)| identity);
@@ -163,7 +214,17 @@ fn reopen(places: &VecDeque<Place>) -> Option<File> {
             let file = open_of_gone(&place.mapping, None).ok()?.file;
             (identity(&file)? == place.identity).then_some(file)
         };
-        through_process().or_else(by_path)
+        through_process().or_else(by_path).map(HeldFile::of_file)
+    })
+}
+
+/// Of any process that has it still: its contents tell whether it is the same.
+fn copy_again(places: &VecDeque<Place>, recipe: &Recipe) -> Option<HeldFile> {
+    let procfs = ProcFs::system();
+    places.iter().rev().find_map(|place| {
+        let process = procfs.process(Pid(place.pid)).ok()?;
+        let copied = recipe.copier.copy(&process, recipe.user, &place.mapping)?;
+        (copied.digest == recipe.digest).then(|| HeldFile::of_copy(copied))
     })
 }
 
@@ -185,7 +246,9 @@ mod tests {
         let counts = Arc::<Reopening>::default();
         let (identity, _) = FileIdentity::of(&file).unwrap();
         let place = Place { identity, pid, mapping };
-        (ImageSource::of_file(file, place, Arc::clone(&counts)), counts)
+        let file = HeldFile::of_file(file);
+        let copier = Copier::default();
+        (ImageSource::of_file(file, place, (&copier, 0), Arc::clone(&counts)), counts)
     }
 
     fn counted(counts: &Reopening) -> (u64, u64) {
@@ -247,6 +310,30 @@ mod tests {
         drop(running);
         assert!(source.open().is_err(), "nothing held it any more");
         assert_eq!(counted(&counts), (1, 1));
+    }
+
+    #[test]
+    fn a_copy_gives_its_room_back_and_is_made_again_while_a_process_has_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (running, mapping) = Running::start(&program(folder.path()));
+        let (pid, copier) = (running.0.id(), Copier::default());
+        let process = ProcFs::system().process(Pid(pid)).unwrap();
+        let made = copier.copy(&process, 7, &mapping).unwrap();
+        let identity = FileIdentity::of_copy(&mapping, 7, &made);
+        let place = Place { identity, pid, mapping };
+        let counts = Arc::<Reopening>::default();
+        let file = HeldFile::of_copy(made);
+        let source = ImageSource::of_file(file, place, (&copier, 7), Arc::clone(&counts));
+        assert_eq!(source.copied_bytes(), copier.counts().bytes);
+        assert!(source.copied_bytes() > 0);
+        assert!(!source.let_go(soon(), false));
+        assert_eq!((source.copied_bytes(), copier.counts().bytes), (0, 0));
+        assert!(source.open().is_ok());
+        assert!(copier.counts().bytes > 0);
+        source.let_go(soon(), false);
+        drop(running);
+        assert!(source.open().is_err());
+        assert_eq!((counted(&counts), copier.counts().bytes), ((1, 1), 0));
     }
 
     #[test]

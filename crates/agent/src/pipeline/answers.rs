@@ -185,8 +185,16 @@ fn take_files(
     let set = Arc::make_mut(&mut space.mappings);
     for FoundFile { mapping, file } in files {
         let path = String::from_utf8_lossy(&mapping.name).into_owned();
-        let image = file.and_then(|OpenedFile { file, root }| {
-            images.of_file(NewFile { file, mapping: &mapping, pid, user, path: &path, root: &root })
+        let image = file.and_then(|OpenedFile { file, identity, root }| {
+            images.of_file(NewFile {
+                file,
+                identity,
+                mapping: &mapping,
+                pid,
+                user,
+                path: &path,
+                root: &root,
+            })
         });
         let image =
             image.map_or(ImageRef::Unreadable, |image| ImageRef::Known { image, bias: None });

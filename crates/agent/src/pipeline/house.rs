@@ -82,6 +82,8 @@ impl Pipeline {
             (Loss::EvictedImage, image_counts.evicted),
             (Loss::RefusedImage, image_counts.refused),
             (Loss::UnreachableFile, image_counts.unreachable),
+            (Loss::UncopiedFile, image_counts.uncopied),
+            (Loss::UnansweredFile, image_counts.unanswered),
             (Loss::UnreadablePage, image_counts.pages_unreadable),
             (Loss::RefusedPage, image_counts.pages_refused),
         ] {

@@ -8,11 +8,12 @@ mod files;
 mod identity;
 mod pool;
 
-use std::fs::File;
-
 use infrared_processes::{image::MovedText, maps::Mapping};
 
-use crate::watch::{ProcessIdentity, SpaceId};
+use crate::{
+    images::{FileIdentity, HeldFile},
+    watch::{ProcessIdentity, SpaceId},
+};
 
 pub(crate) use files::read_own_vdso;
 pub(crate) use identity::Identifier;
@@ -100,7 +101,9 @@ pub(crate) struct FoundFile {
 
 #[derive(Debug)]
 pub(crate) struct OpenedFile {
-    pub(crate) file: File,
+    pub(crate) file: HeldFile,
+    /// `None`: it cannot be told from others.
+    pub(crate) identity: Option<FileIdentity>,
     /// `/proc/PID/root` of the process, empty for our own.
     pub(crate) root: String,
 }

@@ -22,9 +22,10 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use super::{
     Answer, Ask, CodeWanted, FoundFile, FoundProcess, Identifier, NOBODY, Question, Reply,
-    files::open_file,
+    files::Opener,
 };
 use crate::{
+    copies::Copier,
     health::{Health, Pulse},
     watch::MAX_EAGER,
 };
@@ -58,6 +59,7 @@ struct Shared {
     is_there: Condvar,
     procfs: ProcFs,
     identifier: Identifier,
+    copier: Copier,
     /// Readable while answers wait.
     wake: OwnedFd,
     /// Users whose processes have held a thread up.
@@ -80,13 +82,18 @@ struct Worker {
 }
 
 impl Reader {
-    pub(crate) fn start(health: &Health, identifier: Identifier) -> io::Result<Self> {
+    pub(crate) fn start(
+        health: &Health,
+        identifier: Identifier,
+        copier: Copier,
+    ) -> io::Result<Self> {
         let (sender, replies) = mpsc::sync_channel(MAX_REPLIES);
         let shared = Arc::new(Shared {
             questions: Mutex::default(),
             is_there: Condvar::new(),
             procfs: ProcFs::system(),
             identifier,
+            copier,
             wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
             refused: Mutex::default(),
             refusals: AtomicU64::new(0),
@@ -229,10 +236,12 @@ impl Shared {
         let mapped = mapped.filter_map(|found| found.mappings.as_ref());
         let mapped = mapped.filter(|mappings| !is_crowded(mappings)).flatten();
         let wanted = mapped.filter(|mapping| mapping.is_file()).chain(&ask.files).cloned();
-        let files: Vec<FoundFile> =
-            wanted.map(|mapping| open_file(dir.as_ref(), mapping, moved)).collect();
-        let status = dir.as_ref().filter(|_| !files.is_empty()).and_then(|dir| dir.status().ok());
+        let mut wanted = wanted.peekable();
+        let status = dir.as_ref().filter(|_| wanted.peek().is_some());
+        let status = status.and_then(|dir| dir.status().ok());
         let user = status.map_or(NOBODY, |status| status.effective_uid);
+        let opener = Opener { process: dir.as_ref(), user, moved, copier: &self.copier };
+        let files: Vec<FoundFile> = wanted.map(|mapping| opener.open(mapping)).collect();
         Reply::Process(Box::new(Answer { ask, read_ns: monotonic_ns(), process, user, files }))
     }
 

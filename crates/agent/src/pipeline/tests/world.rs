@@ -12,6 +12,7 @@ use infrared_symbolize::JitProcess;
 
 use crate::{
     config::Pace,
+    copies::Copier,
     health::Health,
     images::ImageRegistry,
     pipeline::{Command, Input, Pipeline, PipelineConfig, Tables},
@@ -89,7 +90,8 @@ impl World {
                 text.strip_prefix("SERVICE=").map(|rest| rest.trim_end_matches('\0').to_owned())
             }),
         };
-        let images = ImageRegistry::start(&Health::default(), 1 << 20, None).unwrap();
+        let images =
+            ImageRegistry::start(&Health::default(), 1 << 20, None, Copier::default()).unwrap();
         Self {
             pipeline: Pipeline::new(config, images, Vec::new(), 0),
             tables: FakeTables { stop_reason: IR_STOP_COMPLETE, walks: 0, frames: Vec::new() },
