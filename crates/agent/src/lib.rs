@@ -8,6 +8,7 @@ mod config;
 mod copies;
 mod driver;
 mod export;
+mod foreign;
 mod health;
 mod images;
 mod losses;

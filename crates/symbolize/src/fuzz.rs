@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::{
     DebugSearch, Image, ImageId, KernelSymbols, Limits, PerfMap, PerfMapLimits, ReadAt, Symbolizer,
-    demangle,
+    demangle, open_below,
 };
 
 /// The whole way of an ELF file: headers, symbols, PLT, mini debug info, DWARF, Go tables.
@@ -15,6 +15,7 @@ pub fn elf(data: &[u8]) {
         binary: PathBuf::from("/nonexistent/fuzzed"),
         root: PathBuf::from("/nonexistent"),
         global: Vec::new(),
+        open: open_below,
     };
     let id = ImageId::File { device: 0, inode: 0, modified_ns: 0 };
     let open = || Ok(Box::new(Arc::clone(&bytes)) as Box<dyn ReadAt>);

@@ -27,13 +27,13 @@ mod stats;
 mod symbolizer;
 mod text_lines;
 
-pub use debug_file::{DebugSearch, open_below};
+pub use debug_file::{DebugSearch, OpenBelow, open_below};
 pub use demangle::demangle;
 pub use error::Error;
 pub use input::ReadAt;
 pub use kernel::{KernelSymbol, KernelSymbols};
 pub use line::{Line, Symbolized};
 pub use perf_map::{PerfMap, PerfMapLimits};
-pub use perf_maps::{JitProcess, PerfMapPlace, PerfMaps};
+pub use perf_maps::{JitProcess, PerfMaps};
 pub use stats::Stats;
 pub use symbolizer::{Image, ImageId, Limits, Open, Symbolizer};

@@ -108,15 +108,19 @@ impl PerfMap {
     }
 
     /// Reads what was added to the process's map since the last call, all of it when the file was
-    /// replaced. `root` is the process's root as we see it. A file that was last changed before
-    /// `since` (Unix time, nanoseconds) is another process's. Returns whether there was anything new.
+    /// replaced. `root` is the process's root as we see it. See [`PerfMap::refresh_file`].
     pub fn refresh(&mut self, root: &Path, namespace_pid: u32, since: i64) -> io::Result<bool> {
-        let file = open_below(root, &Self::path(namespace_pid))?;
+        self.refresh_file(&open_below(root, &Self::path(namespace_pid))?, since)
+    }
+
+    /// The same of a map that is open. One that was last changed before `since` (Unix time, nanoseconds) is another process's.
+    /// Returns whether there was anything new.
+    pub fn refresh_file(&mut self, file: &File, since: i64) -> io::Result<bool> {
         if changed(&file.metadata()?) < since {
             return Err(io::Error::new(io::ErrorKind::NotFound, "the map is an earlier process's"));
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.refresh_from(&file, i64::try_from(now.as_nanos()).unwrap_or(i64::MAX))
+        self.refresh_from(file, i64::try_from(now.as_nanos()).unwrap_or(i64::MAX))
     }
 
     fn refresh_from(&mut self, file: &File, now: i64) -> io::Result<bool> {

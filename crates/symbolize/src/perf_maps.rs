@@ -1,8 +1,8 @@
 //! The perf maps of all processes, within one budget.
 
 use std::fmt;
+use std::fs::File;
 use std::io;
-use std::path::PathBuf;
 
 use lru::LruCache;
 
@@ -11,17 +11,6 @@ use crate::perf_map::{PerfMap, PerfMapLimits};
 /// A process with JIT code: its pid as we see it, and its start, in any unit, which tells it from an
 /// earlier one of the same pid.
 pub type JitProcess = (u32, u64);
-
-/// Where the map of a process is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PerfMapPlace {
-    /// The process's root as we see it: `/proc/PID/root`.
-    pub root: PathBuf,
-    /// The pid as the process sees itself: the file is named after it.
-    pub namespace_pid: u32,
-    /// Unix time in nanoseconds: a file last changed before is an earlier process's.
-    pub since: i64,
-}
 
 /// Maps by process, the least recently used going first.
 pub struct PerfMaps {
@@ -36,12 +25,12 @@ impl PerfMaps {
         Self { maps: LruCache::unbounded(), limits, max_bytes }
     }
 
-    /// Takes in what the map of `process` has got since it was read last. What was read stays where the
-    /// file cannot be read any more.
-    pub fn refresh(&mut self, process: JitProcess, place: &PerfMapPlace) -> io::Result<()> {
+    /// Takes in what the map of `process` has got since it was read last: `file`, if it was last changed after `since` (Unix time,
+    /// nanoseconds).
+    pub fn refresh(&mut self, process: JitProcess, file: &File, since: i64) -> io::Result<()> {
         let known = self.maps.pop(&process);
         let mut map = known.unwrap_or_else(|| PerfMap::new(self.limits));
-        let read = map.refresh(&place.root, place.namespace_pid, place.since);
+        let read = map.refresh_file(file, since);
         // Most processes have no map.
         if !map.is_empty() {
             self.maps.put(process, map);
@@ -80,6 +69,7 @@ impl fmt::Debug for PerfMaps {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::debug_file::open_below;
 
     #[test]
     fn maps_of_many_processes_stay_within_the_budget() {
@@ -91,18 +81,14 @@ mod tests {
                 (0..100).map(|i| ["1", &format!("{i:03}0 10 f\n")].concat()).collect();
             std::fs::write(root.path().join(PerfMap::path(pid).strip_prefix("/").unwrap()), text)
                 .unwrap();
-            let root = root.path().to_owned();
-            let place = PerfMapPlace { root, namespace_pid: pid, since: 0 };
-            maps.refresh((pid, 1), &place).unwrap();
+            let map = open_below(root.path(), &PerfMap::path(pid)).unwrap();
+            maps.refresh((pid, 1), &map, 0).unwrap();
             assert_eq!(maps.lookup((pid, 1), 0x10_000, 0), Some("f"));
             assert_eq!(maps.lookup((pid, 1), 0x1, 0), None);
             assert_eq!(maps.lookup((pid, 2), 0x10_000, 0), None);
             assert!(maps.size() <= 20_000 && maps.size() > 0);
         }
-        let nowhere = PerfMapPlace { root: "/nowhere".into(), namespace_pid: 99, since: 0 };
-        assert!(maps.refresh((99, 1), &nowhere).is_err());
-        // A process that is gone keeps the names that it had.
-        assert!(maps.refresh((49, 1), &nowhere).is_err());
+        // A process whose map is not read any more keeps the names that it had.
         assert_eq!(maps.lookup((49, 1), 0x10_000, 0), Some("f"));
     }
 }

@@ -85,6 +85,7 @@ impl FrameNamer {
             binary: PathBuf::from(&*image.path),
             root: PathBuf::from(if image.root.is_empty() { "/" } else { &image.root }),
             global: vec![PathBuf::from("/usr/lib/debug")],
+            open: crate::foreign::open_below,
         };
         let open: Box<Open<'_>> = Box::new(|| open_image(&image.source));
         self.symbolizer

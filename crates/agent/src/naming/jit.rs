@@ -7,7 +7,9 @@ use infrared_processes::{
     host::{Clocks, clock_ticks_per_second},
     process::start_boottime_ns,
 };
-use infrared_symbolize::{JitProcess, PerfMapLimits, PerfMapPlace, PerfMaps};
+use infrared_symbolize::{JitProcess, PerfMap, PerfMapLimits, PerfMaps};
+
+use crate::foreign::open_below;
 
 /// Bytes of all perf maps together; what was used longest ago goes first.
 const MAX_BYTES: usize = 32 << 20;
@@ -23,6 +25,16 @@ pub(super) struct JitNames {
     to_unix_ns: i64,
 }
 
+/// Where the map of a process is.
+struct Place {
+    /// The process's root as we see it: `/proc/PID/root`.
+    root: PathBuf,
+    /// The pid as the process sees itself: the file is named after it.
+    namespace_pid: u32,
+    /// Unix time in nanoseconds: a file last changed before is an earlier process's.
+    since: i64,
+}
+
 impl JitNames {
     pub(super) fn new() -> Self {
         let maps = PerfMaps::new(PerfMapLimits::default(), MAX_BYTES);
@@ -33,8 +45,12 @@ impl JitNames {
     pub(super) fn read(&mut self, process: JitProcess) {
         let clocks = Clocks::read();
         self.to_unix_ns = clocks.monotonic_to_unix_ns;
-        let read = self.place(process, &clocks).map(|place| self.maps.refresh(process, &place));
-        if let Some(Err(error)) = read {
+        let Some(Place { root, namespace_pid, since }) = self.place(process, &clocks) else {
+            return;
+        };
+        let map = open_below(&root, &PerfMap::path(namespace_pid));
+        let read = map.and_then(|map| self.maps.refresh(process, &map, since));
+        if let Err(error) = read {
             tracing::trace!(pid = process.0, %error, "no perf map");
         }
     }
@@ -56,13 +72,13 @@ impl JitNames {
     }
 
     /// `None` where the pid is another process's by now.
-    fn place(&self, (pid, start_ns): JitProcess, clocks: &Clocks) -> Option<PerfMapPlace> {
+    fn place(&self, (pid, start_ns): JitProcess, clocks: &Clocks) -> Option<Place> {
         let start = i64::try_from(start_ns).ok()?.saturating_add(clocks.boottime_to_monotonic_ns);
         let since =
             start.saturating_add(clocks.monotonic_to_unix_ns).saturating_sub(CLOCK_SLACK_NS);
         let Ok(process) = self.procfs.process(Pid(pid)) else {
             // The map of a process that is gone may still be there, if its root was ours.
-            return Some(PerfMapPlace { root: PathBuf::from("/"), namespace_pid: pid, since });
+            return Some(Place { root: PathBuf::from("/"), namespace_pid: pid, since });
         };
         let ticks_per_second = clock_ticks_per_second();
         let started = start_boottime_ns(process.stat().ok()?.start_ticks, ticks_per_second);
@@ -70,11 +86,7 @@ impl JitNames {
             return None;
         }
         let namespace_pid = process.status().ok()?.namespace_pids.last().map_or(pid, |pid| pid.0);
-        Some(PerfMapPlace {
-            root: PathBuf::from(format!("/proc/{pid}/root")),
-            namespace_pid,
-            since,
-        })
+        Some(Place { root: PathBuf::from(format!("/proc/{pid}/root")), namespace_pid, since })
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
-use infrared_symbolize::{DebugSearch, Image, ImageId, ReadAt, Symbolized, Symbolizer};
+use infrared_symbolize::{DebugSearch, Image, ImageId, ReadAt, Symbolized, Symbolizer, open_below};
 
 /// A frame of `llvm-symbolizer`'s; `??` and 0 are unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +113,7 @@ pub(crate) fn ours(
         binary: elf.clone(),
         root: PathBuf::from("/"),
         global: vec![PathBuf::from("/usr/lib/debug")],
+        open: open_below,
     };
     let id = ImageId::BuildId(Arc::from(elf.to_string_lossy()));
     let open = || Ok(Box::new(File::open(&elf)?) as Box<dyn ReadAt>);

@@ -3,7 +3,9 @@
 use std::fs::{self, File};
 use std::sync::Arc;
 
-use infrared_symbolize::{DebugSearch, Image, ImageId, Limits, ReadAt, Symbolized, Symbolizer};
+use infrared_symbolize::{
+    DebugSearch, Image, ImageId, Limits, ReadAt, Symbolized, Symbolizer, open_below,
+};
 
 use crate::compare;
 use crate::programs::{Workshop, names, shown, source, symbolizer};
@@ -99,7 +101,8 @@ fn the_debug_file_is_found_by_the_build_id_of_the_notes() {
     let named = |program: &str| {
         let binary = workshop.path(program);
         let global = vec![workshop.path("")];
-        let search = DebugSearch { binary: binary.clone(), root: workshop.path("other"), global };
+        let root = workshop.path("other");
+        let search = DebugSearch { binary: binary.clone(), root, global, open: open_below };
         let id = ImageId::BuildId(Arc::from(program));
         let open = || Ok(Box::new(File::open(&binary)?) as Box<dyn ReadAt>);
         symbolizer().symbolize(&Image { id: &id, open: &open, search: &search }, &svmas)

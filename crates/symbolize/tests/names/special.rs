@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use infrared_symbolize::{
     DebugSearch, Image, ImageId, KernelSymbols, Limits, PerfMap, PerfMapLimits, ReadAt, Symbolizer,
+    open_below,
 };
 
 use crate::compare;
@@ -69,6 +70,7 @@ fn the_vdso_is_named_from_its_bytes_in_memory() {
         binary: PathBuf::from("[vdso]"),
         root: workshop.path(""),
         global: Vec::new(),
+        open: open_below,
     };
     let id = ImageId::BuildId(Arc::from("vdso"));
     let open = || Ok(Box::new(bytes.clone()) as Box<dyn ReadAt>);
@@ -156,7 +158,12 @@ fn an_image_that_cannot_be_opened_is_tried_again() {
     let workshop = Workshop::new();
     workshop.run(&format!("gcc -O2 -o program {}", source("plain.c").display()));
     let path = workshop.path("program");
-    let search = DebugSearch { binary: path.clone(), root: PathBuf::from("/"), global: Vec::new() };
+    let search = DebugSearch {
+        binary: path.clone(),
+        root: PathBuf::from("/"),
+        global: Vec::new(),
+        open: open_below,
+    };
     let id = ImageId::BuildId(Arc::from("program"));
     let missing = || Err(std::io::ErrorKind::NotFound.into());
     let there = || Ok(Box::new(File::open(&path)?) as Box<dyn ReadAt>);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use infrared_symbolize::{
-    DebugSearch, Image, ImageId, Limits, ReadAt, Stats, Symbolized, Symbolizer,
+    DebugSearch, Image, ImageId, Limits, ReadAt, Stats, Symbolized, Symbolizer, open_below,
 };
 use rustix::fs::{CWD, Mode, mkfifoat};
 
@@ -80,6 +80,7 @@ fn in_root(root: &Path, binary: &str, svmas: &[u64]) -> (Vec<Symbolized>, Stats)
         binary: PathBuf::from(binary),
         root: root.to_owned(),
         global: vec![root.join("global")],
+        open: open_below,
     };
     let id = ImageId::BuildId(Arc::from("a program"));
     let open = || Ok(Box::new(fs::File::open(&below)?) as Box<dyn ReadAt>);
