@@ -14,6 +14,7 @@ use super::headers::{ByteSource, ElfHeaders};
 use super::open::{OpenImage, open};
 use super::segments::{LoadSegment, LoadSegments};
 use crate::maps::{ExecutableMappings, MapLimits, Mapping, MappingKind, Neighbours};
+use crate::mounts::FileSystem;
 use crate::{Error, ProcessDir};
 
 /// Mappings without a file that are looked at: a runtime has thousands of them, moved text is in one or two.
@@ -46,7 +47,7 @@ pub struct MovedText {
 impl ProcessDir {
     /// The text among `executable` that was moved. Reads nothing where all code has its file.
     pub fn moved_text(&self, executable: &ExecutableMappings) -> Result<Vec<MovedText>, Error> {
-        let suspects = executable.mappings.iter().filter(|mapping| may_be_moved(mapping));
+        let suspects = executable.mappings.iter().filter(|mapping| may_be_moved(self, mapping));
         let suspects: Vec<Mapping> = suspects.take(MOST_SUSPECTS).cloned().collect();
         if suspects.is_empty() {
             return Ok(Vec::new());
@@ -82,9 +83,13 @@ impl ExecutableMappings {
     }
 }
 
-fn may_be_moved(mapping: &Mapping) -> bool {
-    use MappingKind::{Anonymous, DeletedFile, Memfd};
-    matches!(mapping.kind, Anonymous | Memfd | DeletedFile)
+fn may_be_moved(process: &ProcessDir, mapping: &Mapping) -> bool {
+    match mapping.kind {
+        MappingKind::Anonymous | MappingKind::Memfd => true,
+        // reading the memory of a file asks whoever serves it
+        MappingKind::DeletedFile => process.file_system_of(mapping) == FileSystem::Kernel,
+        _ => false,
+    }
 }
 
 struct Search<'a> {
