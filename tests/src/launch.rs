@@ -38,6 +38,10 @@ pub enum Launch {
     Nobody,
     /// The same, and it runs on one processor alone.
     NobodyOn(u32),
+    /// By an ordinary user, from a file system that a child of the program serves, and that root may not read.
+    Served,
+    /// The same, and everybody may read there: whoever does may wait for the child.
+    ServedToAll,
 }
 
 /// A program that waits for its release, and what it needs to stay there.
@@ -74,6 +78,7 @@ impl Actor {
             }
             Launch::MountNamespace => in_mount_namespace(dir.path(), program, &original)?,
             Launch::Memory => with_argument(&built("memfd")?, &original),
+            Launch::Served | Launch::ServedToAll => served(&original, launch)?,
             Launch::Sparse => {
                 copy_program(&original, &file)?;
                 extend(&file)?;
@@ -113,6 +118,15 @@ fn with_argument(program: &Path, argument: impl AsRef<std::ffi::OsStr>) -> Comma
     let mut command = Command::new(program);
     command.arg(argument);
     command
+}
+
+fn served(program: &Path, launch: Launch) -> Result<Command> {
+    let mut command = Command::new(built("served-file")?);
+    if launch == Launch::ServedToAll {
+        command.arg("all");
+    }
+    command.arg(program);
+    Ok(command)
 }
 
 /// By another process, for the reason that `copy_program` has.

@@ -1,11 +1,17 @@
 /* Burns two calls below main, and in a second thread where it can have one. Built static, static-pie, with musl, and
- * run from places that the profiler does not share: a chroot, a mount namespace, a deleted or replaced file, a memfd. */
+ * run from places that the profiler does not share: a chroot, a mount namespace, a deleted or replaced file, a memfd, a file
+ * system of another user's. */
 #include <pthread.h>
 
 #include "burn.h"
 #include "handshake.h"
 
 static volatile int stopped;
+
+#ifdef UNREAD_TABLE
+/* Between what is read and the unwind information: more than is read ahead. */
+const char unread_table[4 << 20] = { 1 };
+#endif
 
 NOIPA uint64_t simple_burn(void)
 {

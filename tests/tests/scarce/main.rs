@@ -5,6 +5,7 @@
 
 mod attached;
 mod crowded;
+mod served;
 mod swapped;
 
 use e2e::{Actor, Folded, Launch, Need, Observed, Stack, Supply};
