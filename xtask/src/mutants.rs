@@ -5,6 +5,7 @@
 
 mod seed;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -138,10 +139,16 @@ fn packages(tree: &Tree) -> Result<Vec<String>> {
     Ok(metadata.packages.into_iter().map(|package| package.name).collect())
 }
 
-/// Brings the copy up to date. What has not changed keeps its time, so that it is not built anew.
+/// Brings the copy up to date. What has not changed keeps its time, so that it is not built anew; what the tree has no more is
+/// removed.
 fn copy(tree: &Tree) -> Result<PathBuf> {
     let copy = tree.path("target/mutants");
-    for file in tree.files()? {
+    let files = tree.files()?;
+    let kept = files.iter().map(|file| copy.join(file)).chain([copy.join("target")]).collect();
+    if copy.exists() {
+        remove_all_but(&kept, &copy)?;
+    }
+    for file in files {
         let (from, to) = (tree.path(&file), copy.join(&file));
         if from.is_symlink() || from.is_dir() {
             continue;
@@ -154,6 +161,23 @@ fn copy(tree: &Tree) -> Result<PathBuf> {
         std::fs::copy(&from, &to).with_context(|| format!("cannot copy {file}"))?;
     }
     Ok(copy)
+}
+
+/// Removes the files below `folder` that are not among `kept`, which may name folders, too.
+fn remove_all_but(kept: &HashSet<PathBuf>, folder: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        if kept.contains(&path) {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            remove_all_but(kept, &path)?;
+        } else {
+            std::fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 fn try_out(copy: &Path, mutant: &Mutant) -> Result<Fate> {
@@ -206,5 +230,26 @@ fn text_of(fate: &Fate) -> &'static str {
         Fate::KilledByAnother => "OTHER TEST",
         Fate::DoesNotApply => "DOES NOT APPLY",
         Fate::DoesNotBuild(_) => "DOES NOT BUILD",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_the_tree_has_no_more_leaves_the_copy() {
+        let folder = std::env::temp_dir().join(format!("mutants-{}", std::process::id()));
+        for file in ["src/kept.rs", "src/renamed.rs", "target/debug/built"] {
+            let path = folder.join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        let kept = [folder.join("src/kept.rs"), folder.join("target")].into();
+        remove_all_but(&kept, &folder).unwrap();
+        let left = ["src/kept.rs", "src/renamed.rs", "target/debug/built"]
+            .map(|file| folder.join(file).exists());
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(left, [true, false, true]);
     }
 }
