@@ -51,8 +51,11 @@ IR_INLINE bool passes_filter(u32 pid)
 {
 	if (ir_config.exclude_self && pid == ir_config.self_pid)
 		return false;
-	if (ir_config.filter == IR_FILTER_PIDS)
-		return bpf_map_lookup_elem(&ir_filter_pids, &pid) != 0;
+	if (ir_config.filter == IR_FILTER_PIDS) {
+		u32 *selection = bpf_map_lookup_elem(&ir_filter_pids, &pid);
+
+		return selection && *selection == IR_SELECTED;
+	}
 	if (ir_config.filter == IR_FILTER_CGROUPS)
 		return is_in_chosen_cgroup();
 	return true;

@@ -29,13 +29,15 @@ IR_INLINE void count_event(enum ir_stat stat)
 /* A child is selected as its parent is. Of a process that had its pid before, nothing is left. */
 IR_INLINE void inherit_selection(u32 parent, u32 child)
 {
-	u32 one = 1;
+	u32 *selection, own;
 
 	if (ir_config.filter != IR_FILTER_PIDS)
 		return;
-	if (!bpf_map_lookup_elem(&ir_filter_pids, &parent))
+	selection = bpf_map_lookup_elem(&ir_filter_pids, &parent);
+	own = selection ? *selection : 0;
+	if (!own)
 		bpf_map_delete_elem(&ir_filter_pids, &child);
-	else if (bpf_map_update_elem(&ir_filter_pids, &child, &one, BPF_ANY))
+	else if (bpf_map_update_elem(&ir_filter_pids, &child, &own, BPF_ANY))
 		count_event(IR_STAT_LOST_SELECTION);
 }
 
@@ -116,11 +118,16 @@ IR_INLINE void send_environment(struct task_struct *task, u32 pid)
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(ir_exec, struct task_struct *task)
 {
-	u32 pid = task->tgid;
+	u32 pid = task->tgid, *selection = 0;
 
 	bpf_map_delete_elem(&ir_processes, &pid);
-	if (ir_config.filter != IR_FILTER_PIDS || bpf_map_lookup_elem(&ir_filter_pids, &pid))
-		send_environment(task, pid);
+	if (ir_config.filter == IR_FILTER_PIDS) {
+		selection = bpf_map_lookup_elem(&ir_filter_pids, &pid);
+		if (!selection)
+			return 0;
+		*selection = IR_SELECTED;
+	}
+	send_environment(task, pid);
 	return 0;
 }
 

@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, rc::Rc};
 
-use infrared_abi::{IR_MAPPING_SLAB_SIZE, Pod, bytes_of, ir_go_offsets, ir_mapping, ir_process};
+use infrared_abi::{
+    IR_MAPPING_SLAB_SIZE, IR_SELECTED, IR_SELECTED_FROM_EXEC, Pod, bytes_of, ir_go_offsets,
+    ir_mapping, ir_process,
+};
 use libbpf_rs::{ErrorKind, MapCore, MapFlags, MapHandle};
 
 use crate::{
@@ -25,8 +28,13 @@ pub struct MappingBlock {
 }
 
 /// Adds to what is sampled.
-fn choose<K: Pod>(map: &MapHandle, what: &'static str, key: &K) -> Result<(), KernelError> {
-    map.update(bytes_of(key), bytes_of(&1u32), MapFlags::ANY).map_err(|source| {
+fn choose<K: Pod>(
+    map: &MapHandle,
+    what: &'static str,
+    key: &K,
+    selection: u32,
+) -> Result<(), KernelError> {
+    map.update(bytes_of(key), bytes_of(&selection), MapFlags::ANY).map_err(|source| {
         match source.kind() {
             ErrorKind::TooBig => KernelError::Full { what, limit: map.max_entries() as usize },
             _ => KernelError::Map { action: "write", map: what, source },
@@ -143,7 +151,12 @@ impl ProcessMaps {
 
     /// Adds a process, and with it the children that it will have, to those that are sampled.
     pub fn select_pid(&self, pid: u32) -> Result<(), KernelError> {
-        choose(&self.filter_pids, "selected processes", &pid)
+        choose(&self.filter_pids, "selected processes", &pid, IR_SELECTED)
+    }
+
+    /// The same from the process's next exec on. What it does before is filtered.
+    pub fn select_pid_from_exec(&self, pid: u32) -> Result<(), KernelError> {
+        choose(&self.filter_pids, "selected processes", &pid, IR_SELECTED_FROM_EXEC)
     }
 
     /// Whether a process is among those selected, as its ancestors were.
@@ -153,7 +166,7 @@ impl ProcessMaps {
 
     /// Adds a cgroup (v2 id) to those that are sampled, with all below it, those made later too.
     pub fn select_cgroup(&self, id: u64) -> Result<(), KernelError> {
-        choose(&self.filter_cgroups, "chosen cgroups", &id)
+        choose(&self.filter_cgroups, "chosen cgroups", &id, IR_SELECTED)
     }
 
     /// Lets go of memory that is at hand for what comes in a row.

@@ -8,6 +8,12 @@ enum ir_filter {
 	IR_FILTER_CGROUPS = 2,	/* cgroups (v2) whose ids are in ir_filter_cgroups, and all below */
 };
 
+/* Of a process in ir_filter_pids. */
+enum ir_selection {
+	IR_SELECTED = 1,
+	IR_SELECTED_FROM_EXEC = 2,	/* once it has executed another program: a command before its first instruction is none */
+};
+
 /* Constant while loaded: the verifier drops what is switched off. */
 struct ir_config {
 	unsigned int filter;		/* enum ir_filter */

@@ -1,9 +1,10 @@
 //! What is chosen to be sampled, when there is no room for more.
 
 use infrared_bpf::KernelError;
-use infrared_bpf::abi::IR_STAT_LOST_SELECTION;
+use infrared_bpf::abi::{IR_STAT_FILTERED, IR_STAT_LOST_SELECTION};
 
 use crate::session::{Session, config};
+use crate::subject::Subject;
 
 /// Larger than any pid (`PID_MAX_LIMIT` of include/linux/threads.h).
 const NOBODY: u32 = 1 << 23;
@@ -42,4 +43,17 @@ fn more_cgroups_than_can_be_chosen_are_refused() {
         selected(|number| session.kernel.processes.select_cgroup(u64::from(NOBODY + number)));
     assert_eq!(count, 4_096);
     assert!(matches!(error, Some(KernelError::Full { .. })), "{error:?}");
+}
+
+#[test]
+fn a_command_is_sampled_from_its_exec_on() {
+    let mut session = Session::load(&config());
+    let mut subject = Subject::start();
+    session.kernel.processes.select_pid_from_exec(subject.pid()).unwrap();
+    subject.tell("burn 100");
+    assert!(session.take().pids().is_empty(), "it has not executed anything yet");
+    assert!(session.stat(IR_STAT_FILTERED) > 0);
+    subject.tell("exec");
+    subject.tell("burn 100");
+    assert!(session.take().pids().contains(&subject.pid()));
 }

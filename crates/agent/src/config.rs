@@ -12,6 +12,8 @@ pub enum Target {
     Machine,
     /// These processes and the children that they will have.
     Processes(Vec<u32>),
+    /// This process from its next exec on, and the children that it will have then.
+    Command(u32),
     /// Processes in these cgroups (v2 ids).
     Cgroups(Vec<u64>),
 }

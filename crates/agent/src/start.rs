@@ -205,15 +205,17 @@ fn check(config: &AgentConfig) -> Result<(), AgentError> {
     if !(1..=10_000).contains(&config.frequency_hz) {
         return Err(AgentError::Frequency(config.frequency_hz));
     }
-    if let Target::Processes(pids) = &config.target {
-        let procfs = ProcFs::system();
-        for pid in pids {
-            let alive = procfs
-                .process(infrared_processes::Pid(*pid))
-                .is_ok_and(|process| process.is_alive());
-            if !alive {
-                return Err(AgentError::NoProcess(*pid));
-            }
+    let pids = match &config.target {
+        Target::Processes(pids) => pids.as_slice(),
+        Target::Command(pid) => std::slice::from_ref(pid),
+        Target::Machine | Target::Cgroups(_) => &[],
+    };
+    let procfs = ProcFs::system();
+    for pid in pids {
+        let alive =
+            procfs.process(infrared_processes::Pid(*pid)).is_ok_and(|process| process.is_alive());
+        if !alive {
+            return Err(AgentError::NoProcess(*pid));
         }
     }
     Ok(())
@@ -224,7 +226,7 @@ fn load(config: &AgentConfig) -> Result<Kernel, AgentError> {
         frequency_hz: config.frequency_hz.into(),
         filter: match config.target {
             Target::Machine => Filter::Everything,
-            Target::Processes(_) => Filter::Pids,
+            Target::Processes(_) | Target::Command(_) => Filter::Pids,
             Target::Cgroups(_) => Filter::Cgroups,
         },
         exclude_self: config.exclude_self,
@@ -238,6 +240,7 @@ fn load(config: &AgentConfig) -> Result<Kernel, AgentError> {
                 kernel.processes.select_pid(*pid)?;
             }
         }
+        Target::Command(pid) => kernel.processes.select_pid_from_exec(*pid)?,
         Target::Cgroups(ids) => {
             for id in ids {
                 kernel.processes.select_cgroup(*id)?;

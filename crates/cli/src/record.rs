@@ -84,7 +84,7 @@ fn start(plan: &Plan, settings: &Settings, collector: &Collector) -> Result<Sess
         Subject::Command(words) => {
             // Before the signals are ours: until it runs its program, the child would share the handlers.
             let held = hold(words)?;
-            let target = Target::Processes(vec![held.pid().0]);
+            let target = Target::Command(held.pid().0);
             (Watched::default(), Some(held), target)
         }
     };
