@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::{Folded, infrared_binary, process_cpu_ns, scratch_dir};
+use crate::{Folded, Stack, infrared_binary, process_cpu_ns, scratch_dir};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
@@ -70,20 +70,28 @@ impl Up {
         Ok((status.with_context(|| format!("no status in {head:?}"))?, body.to_owned()))
     }
 
-    /// Waits until the page has samples of `service`, and gives them.
-    pub fn await_service(&self, service: &str, patience: Duration) -> Result<Folded> {
+    /// Waits until the page has a stack of `service` that `which` picks. Its first samples may be of what comes before: the
+    /// loader, a start.
+    pub fn await_stack(
+        &self,
+        service: &str,
+        patience: Duration,
+        which: impl Fn(&Stack) -> bool,
+    ) -> Result<Stack> {
         let deadline = Instant::now() + patience;
+        let mut latest = Folded::default();
         loop {
             // As long as there is no sample of it, the page knows no such service.
             let query = format!("/api/v1/export?format=folded&service={service}");
             if let (200, text) = self.get(&query)? {
-                let folded: Folded = text.parse()?;
-                if folded.total() > 0 {
-                    return Ok(folded);
+                latest = text.parse()?;
+                if let Some(found) = latest.stacks.iter().find(|stack| which(stack)) {
+                    return Ok(found.clone());
                 }
             }
             if Instant::now() > deadline {
-                bail!("no sample of {service} in {patience:?}");
+                let seen = latest.stacks.iter().map(ToString::to_string).collect::<Vec<_>>();
+                bail!("no such stack of {service} in {patience:?}, but\n{}", seen.join("\n"));
             }
             std::thread::sleep(POLL);
         }
