@@ -111,7 +111,7 @@ pub(crate) const FIGURES: &[Figure] = &[
     },
     Figure {
         name: "sample-ratio",
-        about: "a sample, and all that is lost, against an empty program on the same timer (13 min)",
+        about: "a sample, and all that is lost, against an empty program on the same timer (4 min)",
         measure: ratios::sample,
     },
     Figure {
