@@ -63,7 +63,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             retention: Retention::default(),
-            flush_bytes: 16 << 20,
+            flush_bytes: 4 << 20,
             flush_age: Duration::from_mins(10),
             max_head_bytes: 256 << 20,
             compact_rows: 2_000_000,
