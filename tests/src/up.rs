@@ -57,6 +57,13 @@ impl Up {
         process_cpu_ns(self.child.id())
     }
 
+    /// CPU time over `duration` from now, as a share of one core.
+    pub fn cpu_share(&self, duration: Duration) -> Result<f64> {
+        let (begun, before_ns) = (Instant::now(), self.cpu_ns()?);
+        std::thread::sleep(duration);
+        Ok((self.cpu_ns()? - before_ns) as f64 / begun.elapsed().as_nanos() as f64)
+    }
+
     /// What a GET of `path` answers: status and body.
     pub fn get(&self, path: &str) -> Result<(u16, String)> {
         let mut stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;

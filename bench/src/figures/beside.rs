@@ -1,7 +1,7 @@
 //! What the whole process, agent and server and store, takes of the machine beside others that work.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use e2e::{Builds, Load, Machine, Recording, Request, Server, ServerKind, Up, resident_mib};
@@ -94,7 +94,5 @@ pub(crate) fn six_services() -> Result<Vec<Row>> {
 
 fn share_of_one_core(up: &Up) -> Result<f64> {
     wait(SETTLING);
-    let (begun, before_ns) = (Instant::now(), up.cpu_ns()?);
-    wait(TIME);
-    Ok((up.cpu_ns()? - before_ns) as f64 / begun.elapsed().as_nanos() as f64)
+    up.cpu_share(TIME)
 }

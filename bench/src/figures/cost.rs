@@ -68,11 +68,7 @@ pub(crate) fn measure() -> Result<Vec<Row>> {
 
 /// The process's CPU time, as a share of all processors.
 fn own_share(up: &Up) -> Result<f64> {
-    let before = up.cpu_ns()?;
-    wait(OWN_TIME);
-    let spent = up.cpu_ns()? - before;
-    let processors = std::thread::available_parallelism()?.get() as f64;
-    Ok(spent as f64 / OWN_TIME.as_nanos() as f64 / processors)
+    Ok(up.cpu_share(OWN_TIME)? / std::thread::available_parallelism()?.get() as f64)
 }
 
 /// The load's throughput while Infrared samples, or does not.

@@ -98,10 +98,7 @@ pub(crate) fn sample() -> Result<Vec<Row>> {
 fn own_share() -> Result<f64> {
     let up = Up::start_at(HZ)?;
     wait(WARM_UP);
-    let before = up.cpu_ns()?;
-    wait(OWN_TIME);
-    let spent = (up.cpu_ns()? - before) as f64 / OWN_TIME.as_nanos() as f64;
-    Ok(spent / std::thread::available_parallelism()?.get() as f64)
+    Ok(up.cpu_share(OWN_TIME)? / std::thread::available_parallelism()?.get() as f64)
 }
 
 fn shown(loss: &Loss) -> String {
