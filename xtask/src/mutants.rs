@@ -40,11 +40,6 @@ struct List {
 }
 
 #[derive(Debug, Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
-}
-
-#[derive(Debug, Deserialize)]
 struct Package {
     name: String,
 }
@@ -73,7 +68,8 @@ pub(crate) fn run(tree: &Tree, args: &[String]) -> Result<()> {
     let text = std::fs::read_to_string(tree.path("xtask/mutants.toml"))?;
     let list: List = toml::from_str(&text).context("xtask/mutants.toml")?;
     let copy = copy(tree)?;
-    seed::seed(&tree.path("target/debug"), &copy.join("target/debug"), &packages(tree)?)?;
+    let own: Vec<_> = tree.packages()?.into_iter().map(|package: Package| package.name).collect();
+    seed::seed(&tree.path("target/debug"), &copy.join("target/debug"), &own)?;
     let mut failed = 0;
     let chosen: Vec<&Mutant> = choose(&list.mutant, &selection);
     for mutant in &chosen {
@@ -129,14 +125,6 @@ fn choose<'l>(list: &'l [Mutant], selection: &Selection) -> Vec<&'l Mutant> {
     let chosen =
         list.iter().enumerate().filter(|(index, mutant)| is_in_part(*index) && is_named(mutant));
     chosen.map(|(_, mutant)| mutant).collect()
-}
-
-/// The names of the tree's packages.
-fn packages(tree: &Tree) -> Result<Vec<String>> {
-    let args = ["metadata", "--format-version", "1", "--no-deps"];
-    let json = crate::command::output(&mut tree.command("cargo", &args))?;
-    let metadata: Metadata = serde_json::from_str(&json).context("cargo metadata")?;
-    Ok(metadata.packages.into_iter().map(|package| package.name).collect())
 }
 
 /// Brings the copy up to date. What has not changed keeps its time, so that it is not built anew; what the tree has no more is

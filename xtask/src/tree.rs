@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use serde::de::DeserializeOwned;
 
 use crate::command;
 
@@ -28,6 +29,18 @@ impl Tree {
         let mut command = Command::new(program);
         command.args(args).current_dir(&self.root);
         command
+    }
+
+    /// The packages of the workspace, as cargo describes them: what `P` wants to know of each.
+    pub(crate) fn packages<P: DeserializeOwned>(&self) -> Result<Vec<P>> {
+        #[derive(serde::Deserialize)]
+        struct Metadata<P> {
+            packages: Vec<P>,
+        }
+        let args = ["metadata", "--format-version", "1", "--no-deps"];
+        let json = command::output(&mut self.command("cargo", &args))?;
+        let metadata: Metadata<P> = serde_json::from_str(&json).context("cargo metadata")?;
+        Ok(metadata.packages)
     }
 
     /// Paths, from the root, of the files that git tracks or would track, and that exist.

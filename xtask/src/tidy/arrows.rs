@@ -1,9 +1,8 @@
 //! Who may depend on whom. Agent and server never meet but through what `profile` and `wire` define.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Deserialize;
 
-use crate::command;
 use crate::tree::Tree;
 
 /// A package, and those of ours that it may build on.
@@ -69,11 +68,6 @@ const OWNERS: &[(&str, &str)] = &[
 ];
 
 #[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
-}
-
-#[derive(Deserialize)]
 struct Package {
     name: String,
     license: Option<String>,
@@ -89,10 +83,7 @@ struct Dependency {
 }
 
 pub(crate) fn check(tree: &Tree) -> Result<Vec<String>> {
-    let args = ["metadata", "--format-version", "1", "--no-deps"];
-    let json = command::output(&mut tree.command("cargo", &args))?;
-    let metadata: Metadata = serde_json::from_str(&json).context("cargo metadata")?;
-    Ok(metadata.packages.iter().flat_map(complaints).collect())
+    Ok(tree.packages()?.iter().flat_map(complaints).collect())
 }
 
 fn complaints(package: &Package) -> Vec<String> {
