@@ -1,8 +1,12 @@
 //! Memory shared with the kernel side that grows by slabs: an array of maps whose inner maps hold one value each.
 
 use std::{
-    cell::RefCell, collections::HashMap, ffi::c_void, marker::PhantomData, os::fd::AsFd,
-    time::Instant,
+    cell::RefCell,
+    collections::HashMap,
+    ffi::c_void,
+    marker::PhantomData,
+    os::fd::AsFd,
+    time::{Duration, Instant},
 };
 
 use infrared_abi::{Pod, bytes_of};
@@ -13,6 +17,9 @@ use crate::{
     error::KernelError,
     extents::{Extent, Extents},
 };
+
+/// How long slabs stay at hand. A view's pages are all mapped at once, and count as our memory as long.
+const AT_HAND: Duration = Duration::from_secs(1);
 
 /// What a kind of slab is called and how large it is.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +40,7 @@ pub(crate) struct Arena<T> {
     extents: Extents,
     /// Slabs that are at hand. Making a view costs more than most uses of it, and uses come in a row.
     views: RefCell<HashMap<u32, SlabView>>,
+    let_go_at: Instant,
     element: PhantomData<T>,
 }
 
@@ -40,7 +48,8 @@ impl<T: Pod> Arena<T> {
     pub(crate) fn new(kind: SlabKind, outer: MapHandle) -> Self {
         let extents = Extents::new(kind.size);
         let views = RefCell::default();
-        Self { kind, outer, slabs: Vec::new(), extents, views, element: PhantomData }
+        let let_go_at = Instant::now();
+        Self { kind, outer, slabs: Vec::new(), extents, views, let_go_at, element: PhantomData }
     }
 
     /// Bytes of kernel memory that the slabs take.
@@ -160,9 +169,12 @@ impl<T: Pod> Arena<T> {
         Ok(start)
     }
 
-    /// Unmaps all slabs: mapped, they count as our memory.
+    /// Unmaps all slabs, if that was not done for [`AT_HAND`].
     pub(crate) fn let_go(&mut self) {
-        self.views.get_mut().clear();
+        if self.let_go_at.elapsed() >= AT_HAND {
+            self.views.get_mut().clear();
+            self.let_go_at = Instant::now();
+        }
     }
 
     fn map(&self, slab: u32) -> Result<SlabView, KernelError> {
