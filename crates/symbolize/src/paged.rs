@@ -14,7 +14,7 @@ use crate::input::{ReadAt, read_exact_at};
 
 const PAGE: usize = 16 << 10;
 /// The longest string or block that is copied or searched for its end.
-const MAX_STRING: usize = 1 << 20;
+pub(crate) const MAX_STRING: usize = 1 << 20;
 
 /// Bytes of a page, or of a section in memory: a vector, for `Rc<[u8]>` would copy what was just read or decompressed.
 type Page = Rc<Vec<u8>>;
