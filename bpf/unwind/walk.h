@@ -49,8 +49,8 @@ typedef long long s64;
 #define IR_NEAR_BYTES  64
 
 /* Powers of two. */
-#define IR_KNOWN_RULES	     512
-#define IR_KNOWN_RULES_INDEX 1024
+#define IR_KNOWN_RULES	     2048
+#define IR_KNOWN_RULES_INDEX 4096
 
 /* The rule at a stated address of an image, as the tables of an epoch have it. */
 struct ir_known_rule {
