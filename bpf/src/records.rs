@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_sample_comes_after_the_stack_that_is_sent_with_it() {
-        let frame = ir_frame { address: 0x1000, image: 16, flags: 1, reserved: 0 };
+        let frame = ir_frame::native(0x1000, 16, 1);
         let sample = ir_sample { type_: IR_RECORD_SAMPLE, stack_bytes: 56, ..Default::default() };
         let bytes =
             [bytes_of(&sample), bytes_of(&STACK), bytes_of(&frame), bytes_of(&frame)].concat();

@@ -140,7 +140,7 @@ struct ir_walk {
 	u64 piece[IR_PIECE_WORDS];	/* of the stack, see stack.h */
 	struct ir_sample sample;	/* with the stack behind it, the record that is sent */
 	struct ir_stack head;
-	struct ir_frame frames[IR_MAX_USER_FRAMES];	/* reserved is never written, and 0 */
+	struct ir_frame frames[IR_MAX_USER_FRAMES];
 };
 
 IR_INLINE void ir_forget_mappings(struct ir_walk *walk)
@@ -199,7 +199,14 @@ IR_INLINE u64 ir_hash_mix(u64 hash, u64 value)
 	return hash ^ (hash >> 29);
 }
 
-IR_INLINE void ir_walk_push(struct ir_walk *walk, u64 address, u32 image, u32 flags)
+/* The place of a frame: kind and flags above the address. */
+IR_INLINE u64 ir_frame_place(u64 address, u32 kind, u32 flags)
+{
+	return (address & ((1ULL << IR_FRAME_ADDRESS_BITS) - 1)) | (u64)kind << IR_FRAME_KIND_SHIFT |
+	       (u64)flags << IR_FRAME_FLAGS_SHIFT;
+}
+
+IR_INLINE void ir_walk_push_frame(struct ir_walk *walk, u64 place, u32 space, u32 position)
 {
 	u32 index = walk->count;
 
@@ -209,11 +216,17 @@ IR_INLINE void ir_walk_push(struct ir_walk *walk, u64 address, u32 image, u32 fl
 	}
 	struct ir_frame *frame = &walk->frames[index & (IR_MAX_USER_FRAMES - 1)];
 
-	frame->address = address;
-	frame->image = image;
-	frame->flags = (u16)flags;
+	frame->place = place;
+	frame->space = space;
+	frame->position = position;
 	walk->count = index + 1;
-	walk->hash = ir_hash_mix(ir_hash_mix(walk->hash, address), image | (u64)flags << 32);
+	walk->hash = ir_hash_mix(ir_hash_mix(walk->hash, place), space | (u64)position << 32);
+}
+
+/* A frame of native code, at a stated address of an image. */
+IR_INLINE void ir_walk_push(struct ir_walk *walk, u64 address, u32 image, u32 flags)
+{
+	ir_walk_push_frame(walk, ir_frame_place(address, IR_FRAME_NATIVE, flags), image, 0);
 }
 
 /* Of the whole stack and how it ended. Addresses without an image mean something in one process only. */
@@ -227,7 +240,8 @@ IR_INLINE u64 ir_stack_hash(const struct ir_walk *walk, u32 pid)
 /* Says of the last frame that the way from it to its caller is a guess. */
 IR_INLINE void ir_walk_doubt(struct ir_walk *walk)
 {
-	walk->frames[(walk->count - 1) & (IR_MAX_USER_FRAMES - 1)].flags |= IR_FRAME_LOW_CONFIDENCE;
+	walk->frames[(walk->count - 1) & (IR_MAX_USER_FRAMES - 1)].place |=
+		(u64)IR_FRAME_LOW_CONFIDENCE << IR_FRAME_FLAGS_SHIFT;
 	walk->hash = ir_hash_mix(walk->hash, IR_FRAME_LOW_CONFIDENCE);
 }
 

@@ -58,12 +58,25 @@ enum ir_frame_flags {
 	IR_FRAME_LOW_CONFIDENCE = 2,	/* its caller was found without a table: by frame pointers, or by a search */
 };
 
-/* A user frame. Stated address and image where an image is known, else the runtime address. */
+/* What a frame is of: the numbers after it are those of the runtimes. */
+enum ir_frame_kind {
+	/* The address is stated in an image, which is the space; without one it is a runtime address, and the position 0. */
+	IR_FRAME_NATIVE = 0,
+};
+
+/*
+ * In the place of a frame: its address below IR_FRAME_ADDRESS_BITS (the bits above repeat the last one, as the hardware wants
+ * it), the kind (enum ir_frame_kind), and the flags (enum ir_frame_flags).
+ */
+#define IR_FRAME_ADDRESS_BITS 48
+#define IR_FRAME_KIND_SHIFT   48
+#define IR_FRAME_FLAGS_SHIFT  56
+
+/* A user frame. */
 struct ir_frame {
-	unsigned long long address;
-	unsigned int image;		/* image id or enum ir_image */
-	unsigned short flags;		/* enum ir_frame_flags */
-	unsigned short reserved;
+	unsigned long long place;
+	unsigned int space;		/* image id or enum ir_image */
+	unsigned int position;		/* within what is at the address, as its kind counts it */
 };
 _Static_assert(sizeof(struct ir_frame) == 16, "a frame is 16 bytes");
 

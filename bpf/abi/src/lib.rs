@@ -55,6 +55,47 @@ pod!(
     u64,
 );
 
+impl ir_frame {
+    /// A frame of native code: at a stated address of an image, or at a runtime address where there is none.
+    pub fn native(address: u64, image: u32, flags: u32) -> Self {
+        let place = (address & ADDRESS_MASK) | u64::from(flags) << IR_FRAME_FLAGS_SHIFT;
+        Self { place, space: image, position: 0 }
+    }
+
+    /// Its bit 47 is repeated above, as of any address.
+    pub fn address(&self) -> u64 {
+        let unused = u64::BITS - IR_FRAME_ADDRESS_BITS;
+        ((self.place << unused).cast_signed() >> unused).cast_unsigned()
+    }
+
+    /// Where it is looked up: of a return address, that is in the call before it.
+    pub fn lookup_address(&self) -> u64 {
+        self.address().wrapping_sub(u64::from(self.has(IR_FRAME_RETURN_ADDRESS)))
+    }
+
+    /// `ir_frame_kind`
+    pub fn kind(&self) -> u32 {
+        u32::from((self.place >> IR_FRAME_KIND_SHIFT) as u8)
+    }
+
+    /// `ir_frame_flags`
+    pub fn flags(&self) -> u32 {
+        u32::from((self.place >> IR_FRAME_FLAGS_SHIFT) as u8)
+    }
+
+    /// The image id of native code, or `ir_image`.
+    pub fn image(&self) -> u32 {
+        if self.kind() == IR_FRAME_NATIVE { self.space } else { IR_IMAGE_NONE }
+    }
+
+    /// Whether it is a return address, or its caller is a guess.
+    pub fn has(&self, flag: u32) -> bool {
+        self.flags() & flag != 0
+    }
+}
+
+const ADDRESS_MASK: u64 = (1 << IR_FRAME_ADDRESS_BITS) - 1;
+
 /// The bytes of `value`.
 pub fn bytes_of<T: Pod>(value: &T) -> &[u8] {
     // SAFETY: T is Pod: no padding, so all of its bytes are initialised.
@@ -82,6 +123,19 @@ pub fn stop_reason_text(reason: u32) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_frame_gives_back_what_it_was_made_of() {
+        // A stated address, one of a user's code, and the last one that there is: vsyscall's page is up there.
+        for address in [0, 0x7fff_ffff_f123, 0xffff_ffff_ff60_0000] {
+            let frame = ir_frame::native(address, 17, IR_FRAME_RETURN_ADDRESS);
+            assert_eq!(
+                (frame.address(), frame.image(), frame.kind()),
+                (address, 17, IR_FRAME_NATIVE)
+            );
+            assert!(frame.has(IR_FRAME_RETURN_ADDRESS) && !frame.has(IR_FRAME_LOW_CONFIDENCE));
+        }
+    }
 
     #[test]
     fn stop_reasons_are_listed_in_order_of_their_ids() {

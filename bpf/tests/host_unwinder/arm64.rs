@@ -5,7 +5,7 @@ use std::{env, path::Path};
 
 use infrared_abi::{
     IR_RULE_FRAME_POINTER, IR_RULE_OFFSET, IR_RULE_SIGNAL, IR_SLOT_REGISTER, IR_STOP_COMPLETE,
-    IR_STOP_NO_PROGRESS, IR_STOP_REGISTER_LOST, ir_rule, stop_reason_text,
+    IR_STOP_NO_PROGRESS, IR_STOP_REGISTER_LOST, ir_frame, ir_rule, stop_reason_text,
 };
 
 use crate::{
@@ -133,7 +133,7 @@ fn the_steps_of_arm64_find_callers() {
         script.walk(&start);
     }
     for ((name, _, _, frames, stop), walked) in rows.iter().zip(script.run_walks()) {
-        let found: Vec<_> = walked.frames.iter().map(|frame| frame.address).collect();
+        let found: Vec<_> = walked.frames.iter().map(ir_frame::address).collect();
         assert_eq!(
             (stop_reason_text(walked.stop), &found),
             (stop_reason_text(*stop), frames),

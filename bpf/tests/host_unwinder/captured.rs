@@ -5,11 +5,11 @@ use std::process::Command;
 
 use infrared_abi::{
     IR_FRAME_LOW_CONFIDENCE, IR_IMAGE_FIRST, IR_STOP_BAD_FRAME_POINTER, IR_STOP_COMPLETE,
-    IR_STOP_UNSUPPORTED_RULE, ir_registers, stop_reason_text,
+    IR_STOP_UNSUPPORTED_RULE, ir_frame, ir_registers, stop_reason_text,
 };
 
 use crate::{
-    driver::{Frame, Script, Start, Walked},
+    driver::{Script, Start, Walked},
     layout::environment,
     shadow::{Instruction, RSP, ShadowStack},
     support::{images::Images, mappings::Mapping, program},
@@ -298,11 +298,11 @@ enum Verdict {
 impl Expected {
     fn verdict(&self, walked: &Walked, is_guessed: bool) -> Verdict {
         let bias = |image| self.biases.iter().find(|(of, _)| *of == image).map_or(0, |(_, b)| *b);
-        let runtime = |frame: &Frame| {
-            let flags = frame.flags & !IR_FRAME_LOW_CONFIDENCE;
-            match frame.image {
-                IR_IMAGE_FIRST.. => (frame.address.wrapping_add(bias(frame.image)), flags),
-                _ => (frame.address, flags),
+        let runtime = |frame: &ir_frame| {
+            let flags = frame.flags() & !IR_FRAME_LOW_CONFIDENCE;
+            match frame.image() {
+                IR_IMAGE_FIRST.. => (frame.address().wrapping_add(bias(frame.image())), flags),
+                _ => (frame.address(), flags),
             }
         };
         let found: Vec<_> = walked.frames.iter().map(runtime).collect();
@@ -341,7 +341,7 @@ fn complaints(shape: &Shape) -> Vec<String> {
     assert!(between > 100, "{}: {between} instructions between the marks", shape.name);
     let (mut unsupported, mut frameless, mut complaints) = (0, 0, Vec::new());
     for (expected, walked) in recorder.expected.iter().zip(&walks) {
-        let is_guess = |frame: &Frame| frame.flags & IR_FRAME_LOW_CONFIDENCE != 0;
+        let is_guess = |frame: &ir_frame| frame.has(IR_FRAME_LOW_CONFIDENCE);
         if walked.frames.iter().any(is_guess) != shape.is_guessed {
             complaints.push(format!("{} at {:#x}: guesses", shape.name, expected.at));
         }

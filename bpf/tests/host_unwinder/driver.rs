@@ -9,8 +9,8 @@ use std::{
 };
 
 use infrared_abi::{
-    bytes_of, bytes_of_slice, ir_mapping, ir_page, ir_page_key, ir_process, ir_registers, ir_row,
-    ir_rule,
+    bytes_of, bytes_of_slice, ir_frame, ir_mapping, ir_page, ir_page_key, ir_process, ir_registers,
+    ir_row, ir_rule,
 };
 
 use crate::support::{compile, root, scratch};
@@ -37,20 +37,13 @@ pub(crate) struct Start {
     pub(crate) regions: Vec<(u64, Vec<u8>)>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Frame {
-    pub(crate) address: u64,
-    pub(crate) image: u32,
-    pub(crate) flags: u32,
-}
-
 /// Where a walk got.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Walked {
     pub(crate) stop: u32,
     pub(crate) defer: bool,
     pub(crate) anonymous: bool,
-    pub(crate) frames: Vec<Frame>,
+    pub(crate) frames: Vec<ir_frame>,
 }
 
 /// Whose steps the driver is built with. Both run here: they are arithmetic on captured memory.
@@ -146,7 +139,7 @@ fn parse(line: &str) -> Walked {
     let frames = words.map(|word| {
         let mut parts = word.split(':').map(|part| u64::from_str_radix(part, 16).unwrap());
         let mut next = || parts.next().unwrap();
-        Frame { address: next(), image: next() as u32, flags: next() as u32 }
+        ir_frame { place: next(), space: next() as u32, position: next() as u32 }
     });
     Walked { stop, defer, anonymous, frames: frames.collect() }
 }

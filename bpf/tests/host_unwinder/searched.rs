@@ -2,7 +2,7 @@
 
 use infrared_abi::{
     IR_IMAGE_UNREADABLE, IR_RULE_NONE, IR_RULE_OFFSET, IR_STOP_COMPLETE, IR_STOP_NO_CFI,
-    IR_STOP_NO_TABLE, ir_rule, stop_reason_text,
+    IR_STOP_NO_TABLE, ir_frame, ir_rule, stop_reason_text,
 };
 
 use crate::{
@@ -213,7 +213,7 @@ fn the_caller_is_a_word_that_calls_led_to_and_from_which_tables_lead_on() {
         script.walk(&start);
     }
     for (case, walked) in cases.iter().zip(script.run_walks()) {
-        let addresses: Vec<_> = walked.frames.iter().map(|frame| frame.address).collect();
+        let addresses: Vec<_> = walked.frames.iter().map(ir_frame::address).collect();
         assert_eq!(
             (stop_reason_text(walked.stop), addresses),
             (stop_reason_text(case.stop), case.frames.clone()),

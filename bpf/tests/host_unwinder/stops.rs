@@ -11,8 +11,8 @@ use infrared_abi::{
     IR_STOP_LOOKUP_FAILED, IR_STOP_MAPPINGS_CHANGED, IR_STOP_MAX_FRAMES, IR_STOP_NO_CFI,
     IR_STOP_NO_MAPPING, IR_STOP_NO_PROGRESS, IR_STOP_NO_TABLE, IR_STOP_NOT_READY,
     IR_STOP_PROCESS_GONE, IR_STOP_REGISTER_LOST, IR_STOP_STACK_COPY_LIMIT,
-    IR_STOP_STACK_UNREADABLE, IR_STOP_UNSUPPORTED_RULE, STOP_REASONS, ir_go_offsets, ir_mapping,
-    ir_page, ir_page_key, ir_process, ir_registers, ir_row, ir_rule, stop_reason_text,
+    IR_STOP_STACK_UNREADABLE, IR_STOP_UNSUPPORTED_RULE, STOP_REASONS, ir_frame, ir_go_offsets,
+    ir_mapping, ir_page, ir_page_key, ir_process, ir_registers, ir_row, ir_rule, stop_reason_text,
 };
 
 use crate::driver::{Environment, Script, Start};
@@ -348,7 +348,7 @@ fn every_reason_to_stop_is_given_where_it_applies() {
     }
     let mut seen: BTreeSet<u32> = GIVEN_BY_OTHERS.iter().map(|(reason, _)| *reason).collect();
     for (case, walked) in cases.iter().zip(script.run_walks()) {
-        let addresses: Vec<_> = walked.frames.iter().map(|frame| frame.address).collect();
+        let addresses: Vec<_> = walked.frames.iter().map(ir_frame::address).collect();
         assert_eq!(
             (stop_reason_text(walked.stop), addresses),
             (stop_reason_text(case.stop), case.frames.clone()),

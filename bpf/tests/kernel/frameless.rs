@@ -44,10 +44,10 @@ fn the_caller_of_code_without_frame_pointers_is_found_and_is_a_guess() {
     // the code, its caller, main, three of the C library and loader
     assert_eq!(stack.frames.len(), 6, "{:x?}", stack.frames);
     let [leaf, first, rest @ ..] = &stack.frames[..] else { panic!("two frames") };
-    assert_eq!((leaf.image, u32::from(leaf.flags)), (IR_IMAGE_NONE, IR_FRAME_LOW_CONFIDENCE));
-    assert!(rest.iter().chain([first]).all(|f| u32::from(f.flags) == IR_FRAME_RETURN_ADDRESS));
-    let bias = mappings.iter().find(|mapping| mapping.image == first.image).unwrap().bias;
-    let inside = first.address.wrapping_add(bias).wrapping_sub(caller);
+    assert_eq!((leaf.image(), leaf.flags()), (IR_IMAGE_NONE, IR_FRAME_LOW_CONFIDENCE));
+    assert!(rest.iter().chain([first]).all(|f| f.flags() == IR_FRAME_RETURN_ADDRESS));
+    let bias = mappings.iter().find(|mapping| mapping.image == first.image()).unwrap().bias;
+    let inside = first.address().wrapping_add(bias).wrapping_sub(caller);
     assert!(inside < CALLER_BYTES, "{inside:#x} into the caller");
 }
 

@@ -73,7 +73,7 @@ static void print_walk(const struct ir_walk *walk)
 {
 	printf("%u %u %u", walk->stop, walk->defer, walk->anonymous);
 	for (u32 i = 0; i < walk->count; i++)
-		printf(" %llx:%x:%x", walk->frames[i].address, walk->frames[i].image, walk->frames[i].flags);
+		printf(" %llx:%x:%x", walk->frames[i].place, walk->frames[i].space, walk->frames[i].position);
 	putchar('\n');
 }
 

@@ -140,8 +140,7 @@ impl Part<'_> {
 
 /// How a stack ends. One that reaches its thread's entry by a guess is not known to be right.
 fn end_of(stack: &UserStack) -> &'static str {
-    let is_guess = |flags: u16| u32::from(flags) & IR_FRAME_LOW_CONFIDENCE != 0;
-    let has_guess = stack.frames.iter().any(|frame| is_guess(frame.flags));
+    let has_guess = stack.frames.iter().any(|frame| frame.has(IR_FRAME_LOW_CONFIDENCE));
     if stack.stop_reason == IR_STOP_COMPLETE && has_guess {
         return GUESSED;
     }
@@ -195,14 +194,11 @@ mod tests {
 
     #[test]
     fn a_stack_with_a_guess_is_not_complete() {
-        let stack = |stop_reason, flags: &[u16]| UserStack {
+        let stack = |stop_reason, flags: &[u32]| UserStack {
             hash: 1,
             stop_reason,
             pid: 0,
-            frames: flags
-                .iter()
-                .map(|flags| ir_frame { flags: *flags, ..ir_frame::default() })
-                .collect(),
+            frames: flags.iter().map(|flags| ir_frame::native(0, 0, *flags)).collect(),
         };
         for (stop_reason, flags, end) in [
             (IR_STOP_COMPLETE, &[0, 1][..], "complete"),

@@ -4,7 +4,7 @@ use std::{collections::HashMap, io, path::PathBuf};
 
 use infrared_bpf::{
     UserStack,
-    abi::{IR_FRAME_LOW_CONFIDENCE, IR_FRAME_RETURN_ADDRESS, IR_IMAGE_FIRST, ir_frame},
+    abi::{IR_FRAME_LOW_CONFIDENCE, IR_IMAGE_FIRST, ir_frame},
 };
 use infrared_profile::{Builder, FrameKind, Location, LocationId};
 use infrared_symbolize::{DebugSearch, ImageId, JitProcess, Limits, Open, Symbolized, Symbolizer};
@@ -134,7 +134,7 @@ impl FrameNamer {
             return true;
         }
         let Some(stack) = window.user_stack(key.user_stack) else { return true };
-        stack.frames.iter().map(lookup_address).all(|address| {
+        stack.frames.iter().map(ir_frame::lookup_address).all(|address| {
             self.jit.name(jit_id, address, a_ns) == self.jit.name(jit_id, address, b_ns)
         })
     }
@@ -177,7 +177,7 @@ impl FrameNamer {
         process: &ProcessRef,
         time_ns: u64,
     ) -> LocationId {
-        let address = lookup_address(frame);
+        let address = frame.lookup_address();
         let name = self.jit.name(process.seen.jit_id, address, time_ns);
         let mapped = process.mappings.find(address);
         let display =
@@ -252,7 +252,7 @@ impl WindowNames {
         frame: &ir_frame,
         process: &ProcessRef,
     ) -> Option<LocationId> {
-        let low_confidence = u32::from(frame.flags) & IR_FRAME_LOW_CONFIDENCE != 0;
+        let low_confidence = frame.has(IR_FRAME_LOW_CONFIDENCE);
         let place = place(frame, Some(process))?;
         if let Some(location) = self.user.get(&(place, low_confidence)) {
             return Some(*location);
@@ -293,17 +293,11 @@ fn looked_up(depth: usize, address: u64) -> u64 {
     if depth == 0 { address } else { address.saturating_sub(1) }
 }
 
-/// The address of the call, where the frame's is the one after it.
-fn lookup_address(frame: &ir_frame) -> u64 {
-    let is_return = u32::from(frame.flags) & IR_FRAME_RETURN_ADDRESS != 0;
-    frame.address.wrapping_sub(u64::from(is_return))
-}
-
 /// The image and stated address of a frame; `None` where no image stands behind it.
 fn place(frame: &ir_frame, process: Option<&ProcessRef>) -> Option<Place> {
-    let address = lookup_address(frame);
-    if frame.image >= IR_IMAGE_FIRST {
-        return Some((frame.image, address));
+    let address = frame.lookup_address();
+    if frame.image() >= IR_IMAGE_FIRST {
+        return Some((frame.image(), address));
     }
     // The kernel had no table for it, but there may be a file with names.
     match process?.mappings.find(address)?.image {

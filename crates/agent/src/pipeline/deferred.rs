@@ -172,8 +172,5 @@ impl Pipeline {
 
 /// The address of the call in the last frame of a stack.
 fn last_call(stack: &UserStack) -> u64 {
-    stack.frames.last().map_or(0, |frame| {
-        let is_return = u32::from(frame.flags) & abi::IR_FRAME_RETURN_ADDRESS != 0;
-        frame.address.wrapping_sub(u64::from(is_return))
-    })
+    stack.frames.last().map_or(0, abi::ir_frame::lookup_address)
 }

@@ -79,7 +79,7 @@ impl Pipeline {
         let framed = window
             .user_stacks
             .values()
-            .flat_map(|stack| stack.frames.iter().map(|frame| ImageId(frame.image)));
+            .flat_map(|stack| stack.frames.iter().map(|frame| ImageId(frame.image())));
         let mapped =
             window.processes.iter().flat_map(|process| process.mappings.iter()).filter_map(
                 |code| match code.image {

@@ -64,10 +64,10 @@ impl Replaced {
         let is_in = |address: u64| (self.start..self.end).contains(&address);
         match self.was {
             ImageRef::Known { image, bias: Some(bias) } => {
-                frame.image == image.0 && is_in(frame.address.wrapping_add(bias))
+                frame.image() == image.0 && is_in(frame.address().wrapping_add(bias))
             }
-            ImageRef::Unresolved => frame.image >= IR_IMAGE_FIRST || is_in(frame.address),
-            _ => frame.image < IR_IMAGE_FIRST && is_in(frame.address),
+            ImageRef::Unresolved => frame.image() >= IR_IMAGE_FIRST || is_in(frame.address()),
+            _ => frame.image() < IR_IMAGE_FIRST && is_in(frame.address()),
         }
     }
 }

@@ -81,7 +81,7 @@ fn a_root_that_leads_nowhere_is_asked_about_once() {
 }
 
 fn sample_with_stack(world: &mut World, time_ns: u64, hash: u64, address: u64) {
-    let frame = ir_frame { address, image: IR_IMAGE_NONE, flags: 0, reserved: 0 };
+    let frame = ir_frame::native(address, IR_IMAGE_NONE, 0);
     let frames = vec![frame];
     let (stop_reason, pid) = (IR_STOP_COMPLETE, 5);
     world.take(Record::UserStack(UserStack { hash, stop_reason, pid, frames }));

@@ -74,8 +74,7 @@ fn of_a_process_with_very_many_files_those_are_opened_that_walks_come_upon() {
     }
     let start = 0x10_0000 + 7 * 0x2000;
     // A return address just after the mapping: the call is in it.
-    let (address, flags) = (start + 0x1000, IR_FRAME_RETURN_ADDRESS as u16);
-    world.tables.frames = vec![ir_frame { address, flags, ..ir_frame::default() }];
+    world.tables.frames = vec![ir_frame::native(start + 0x1000, 0, IR_FRAME_RETURN_ADDRESS)];
     world.tables.stop_reason = IR_STOP_NO_TABLE;
     let wanted = |world: &World| -> Vec<u64> {
         world.asks.iter().flat_map(|ask| &ask.files).map(|mapping| mapping.start).collect()
