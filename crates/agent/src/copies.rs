@@ -1,9 +1,10 @@
 //! Images that are copied from the memory of their processes: their files cannot be read, or a process serves them, which need
 //! not answer.
 //!
-//! All copies together have room for so many bytes. What a process has not in memory itself comes from whoever serves its file, and
-//! may never come: it is fetched on a thread that is left behind then. As long as it waits, nothing more is fetched of that
-//! file system. Such threads have no pulse: that one is stuck is no defect, and is counted.
+//! All copies together have room for so many bytes, those being made included: a copy takes its room before its bytes. What a
+//! process has not in memory itself comes from whoever serves its file, and may never come: it is fetched on a thread that is
+//! left behind then, and keeps its room. As long as it waits, nothing more is fetched of that file system. Such threads have no
+//! pulse: that one is stuck is no defect, and is counted.
 
 use std::{
     collections::HashMap,
@@ -24,8 +25,10 @@ use infrared_processes::{
     maps::{Device, Mapping},
 };
 
-/// Bytes of all copies that are held.
+/// Bytes of all copies, those that are held and those that are being made.
 const MAX_BYTES: u64 = 128 << 20;
+/// Of them, for what is fetched: who never answers has the room for ever, and must not have that of others.
+const FETCHED_BYTES: u64 = MAX_BYTES / 2;
 /// Bytes of one.
 const MAX_IMAGE_BYTES: u64 = 64 << 20;
 /// What takes longer is not waited for.
@@ -68,10 +71,23 @@ pub(crate) struct Copied {
     room: Room,
 }
 
+/// Bytes that are taken until it is dropped.
 #[derive(Debug)]
 struct Room {
     bytes: u64,
     shared: Arc<Shared>,
+}
+
+impl Room {
+    /// For one copy, if with it no more than `most` are taken. Looks and takes in one step: others do so at the same time.
+    fn take(shared: &Arc<Shared>, bytes: u64, most: u64) -> Option<Self> {
+        if bytes > MAX_IMAGE_BYTES {
+            return None;
+        }
+        let with_it = |taken: u64| taken.checked_add(bytes).filter(|sum| *sum <= most);
+        shared.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, with_it).ok()?;
+        Some(Self { bytes, shared: Arc::clone(shared) })
+    }
 }
 
 impl Drop for Room {
@@ -95,20 +111,16 @@ impl Copier {
         user: u32,
         mapping: &Mapping,
     ) -> Option<Arc<Copied>> {
-        let shared = &*self.0;
-        let room = MAX_BYTES.saturating_sub(shared.taken.load(Ordering::Relaxed));
-        let most = room.min(MAX_IMAGE_BYTES);
-        let copy = match copy_from_memory(process, mapping, Absent::Refuse, most) {
-            Err(error) if is_absent(&error) => self.fetch(process.pid(), user, mapping, most),
+        let reserve = |bytes| Room::take(&self.0, bytes, MAX_BYTES);
+        let copy = match copy_from_memory(process, mapping, Absent::Refuse, reserve) {
+            Err(error) if is_absent(&error) => self.fetch(process.pid(), user, mapping),
             copy => {
                 copy.inspect_err(|error| tracing::debug!(%error, "no copy of a mapped file")).ok()
             }
         };
-        let count = if copy.is_some() { &shared.copied } else { &shared.refused };
+        let count = if copy.is_some() { &self.0.copied } else { &self.0.refused };
         count.fetch_add(1, Ordering::Relaxed);
-        let MemoryCopy { file, length, taken, digest } = copy?;
-        shared.taken.fetch_add(taken, Ordering::Relaxed);
-        let room = Room { bytes: taken, shared: Arc::clone(&self.0) };
+        let MemoryCopy { file, length, room, digest } = copy?;
         Some(Arc::new(Copied { file: Arc::new(file), length, digest, room }))
     }
 
@@ -127,15 +139,17 @@ impl Copier {
         self.0.taken.load(Ordering::Relaxed) > MAX_BYTES / 2
     }
 
-    fn fetch(&self, pid: Pid, user: u32, mapping: &Mapping, most: u64) -> Option<MemoryCopy> {
+    fn fetch(&self, pid: Pid, user: u32, mapping: &Mapping) -> Option<MemoryCopy<Room>> {
         let number = self.0.fetches().begin(mapping.device, user)?;
         let underway = Underway { number, shared: Arc::clone(&self.0) };
         let (sender, receiver) = sync_channel(1);
-        let mapping = mapping.clone();
+        let (mapping, shared) = (mapping.clone(), Arc::clone(&self.0));
         let fetch = move || {
+            let reserve = |bytes| Room::take(&shared, bytes, FETCHED_BYTES);
             let process = ProcFs::system().process(pid).ok();
-            let copy = process
-                .and_then(|process| copy_from_memory(&process, &mapping, Absent::Fetch, most).ok());
+            let copy = process.and_then(|process| {
+                copy_from_memory(&process, &mapping, Absent::Fetch, reserve).ok()
+            });
             drop(underway);
             // Nobody waits for it any more if this fails.
             sender.send(copy).unwrap_or_default();
@@ -219,6 +233,10 @@ impl Fetches {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+
+    use infrared_processes::maps::MapLimits;
+
     use super::*;
 
     fn device(minor: u32) -> Device {
@@ -246,5 +264,44 @@ mod tests {
         let of_one = (0..20).filter_map(|number| fetches.begin(device(number), 1000)).count();
         let of_all = (0..20).filter_map(|user| fetches.begin(device(99), user)).count();
         assert_eq!((of_one, of_all), (MAX_THREADS_OF_USER, MAX_THREADS - MAX_THREADS_OF_USER));
+    }
+    #[test]
+    fn threads_that_copy_at_once_take_no_more_than_there_is_together_and_give_it_back() {
+        const THREADS: usize = 8;
+        let copier = Copier::default();
+        let own = ProcFs::system().process(Pid(std::process::id())).unwrap();
+        let mapped = own.executable_mappings(MapLimits::default()).unwrap().mappings;
+        let is_libc = |mapping: &Mapping| mapping.display_name().starts_with("libc.so");
+        let mapping = mapped.into_iter().find(is_libc).unwrap();
+        // The first has all of it read in, so that none has to be fetched from then on.
+        let bytes = copier.copy(&own, 0, &mapping).unwrap().bytes();
+        let left = bytes * 3 / 2;
+        let rest = MAX_BYTES - MAX_IMAGE_BYTES - left;
+        let taken = [MAX_IMAGE_BYTES, rest].map(|bytes| Room::take(&copier.0, bytes, MAX_BYTES));
+        assert!(taken.iter().all(Option::is_some));
+        let begin = Barrier::new(THREADS);
+        let copy = || {
+            begin.wait();
+            copier.copy(&own, 0, &mapping)
+        };
+        let made: Vec<_> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(copy)).collect();
+            threads.into_iter().filter_map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!((made.len(), copier.counts().bytes), (1, MAX_BYTES - left + bytes));
+        drop((made, taken));
+        assert_eq!(copier.counts().bytes, 0);
+    }
+
+    #[test]
+    fn what_is_fetched_leaves_room_to_others_and_no_copy_has_more_than_its_part() {
+        let shared = Arc::<Shared>::default();
+        let fetched = Room::take(&shared, FETCHED_BYTES, FETCHED_BYTES).unwrap();
+        assert!(Room::take(&shared, 1, FETCHED_BYTES).is_none());
+        assert!(Room::take(&shared, MAX_IMAGE_BYTES + 1, u64::MAX).is_none());
+        let others = MAX_BYTES - FETCHED_BYTES;
+        assert!(Room::take(&shared, others, MAX_BYTES).is_some_and(|room| room.bytes == others));
+        drop(fetched);
+        assert!(Room::take(&shared, FETCHED_BYTES, FETCHED_BYTES).is_some());
     }
 }

@@ -42,46 +42,61 @@ pub enum Absent {
 
 /// A copy of an image.
 #[derive(Debug)]
-pub struct MemoryCopy {
+pub struct MemoryCopy<R> {
     pub file: File,
     /// Bytes of the file, holes included.
     pub length: u64,
-    /// Bytes of memory that it takes.
-    pub taken: u64,
+    /// The room that was given for it.
+    pub room: R,
     /// SHA-256 of what the file has besides code, and of where it has it.
     pub digest: [u8; 32],
 }
 
-/// Copies what `process` has mapped, readable and not writable, of the file of `mapping`: no more than `most` bytes.
-pub fn copy_from_memory(
+/// Copies what `process` has mapped, readable and not writable, of the file of `mapping`. `reserve` gives room for all of it, so
+/// many bytes, before there is any; `None`: there is none.
+pub fn copy_from_memory<R>(
     process: &ProcessDir,
     mapping: &Mapping,
     absent: Absent,
-    most: u64,
-) -> Result<MemoryCopy, ImageError> {
-    let copied = process.consistent(|process| Ok(copy(process, mapping, absent, most)))?;
+    reserve: impl FnOnce(u64) -> Option<R>,
+) -> Result<MemoryCopy<R>, ImageError> {
+    let copied = process.consistent(|process| Ok(copy(process, mapping, absent, reserve)))?;
     copied.unwrap_or_else(|| Err(unreachable(mapping, io::Error::other("it executes another"))))
 }
 
-fn copy(
+fn copy<R>(
     process: &ProcessDir,
     mapping: &Mapping,
     absent: Absent,
-    most: u64,
-) -> Result<MemoryCopy, ImageError> {
+    reserve: impl FnOnce(u64) -> Option<R>,
+) -> Result<MemoryCopy<R>, ImageError> {
     let mut parts = process.mappings_of(mapping, MOST_MAPPINGS)?;
+    let room = bytes_of(&parts).and_then(reserve);
+    let room = room.ok_or_else(|| unreachable(mapping, too_large()))?;
     // headers and tables first: without them the code is not worth the copying
     parts.sort_by_key(|part| (part.permissions.is_executable(), part.file_offset));
     let file = rustix::fs::memfd_create("infrared-image", MemfdFlags::CLOEXEC);
     let file = File::from(file.map_err(|errno| unreachable(mapping, errno.into()))?);
-    let mut copy = Copy { process, absent, most, file, length: 0, taken: 0, digest: Sha256::new() };
+    let mut copy = Copy { process, absent, file, length: 0, digest: Sha256::new() };
     let copied = parts.iter().try_for_each(|part| copy.part(part));
     copied.map_err(|error| unreachable(mapping, error))?;
     sections::take_out(&copy.file).map_err(|error| unreachable(mapping, error))?;
     // An image without one, or with another than we know, has fewer names.
     dynamic::restate(&copy.file, mapping).unwrap_or_default();
-    let Copy { file, length, taken, digest, .. } = copy;
-    Ok(MemoryCopy { file, length, taken, digest: digest.finalize().into() })
+    let Copy { file, length, digest, .. } = copy;
+    Ok(MemoryCopy { file, length, room, digest: digest.finalize().into() })
+}
+
+/// Of memory, which they will take. `None`: no image has parts like that.
+fn bytes_of(parts: &[Mapping]) -> Option<u64> {
+    let is_near = |part: &Mapping| part.file_offset <= FURTHEST_OFFSET;
+    parts.iter().try_fold(0_u64, |sum, part| {
+        sum.checked_add(is_near(part).then_some(part.end - part.start)?)
+    })
+}
+
+fn too_large() -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, "it is too large for a copy")
 }
 
 fn unreachable(mapping: &Mapping, source: io::Error) -> ImageError {
@@ -91,10 +106,8 @@ fn unreachable(mapping: &Mapping, source: io::Error) -> ImageError {
 struct Copy<'a> {
     process: &'a ProcessDir,
     absent: Absent,
-    most: u64,
     file: File,
     length: u64,
-    taken: u64,
     digest: Sha256,
 }
 
@@ -102,9 +115,6 @@ impl Copy<'_> {
     fn part(&mut self, part: &Mapping) -> io::Result<()> {
         let size = rustix::param::page_size() as u64;
         let length = part.end - part.start;
-        if part.file_offset > FURTHEST_OFFSET || length > self.most - self.taken {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is too large for a copy"));
-        }
         let pages = pages_of(self.process, part, length / size).map_err(io::Error::other)?;
         let mut at = 0;
         for alike in pages.chunk_by(|one, other| one == other) {
@@ -115,7 +125,6 @@ impl Copy<'_> {
             }
         }
         self.length = self.length.max(part.file_offset + length);
-        self.taken += length;
         Ok(())
     }
 

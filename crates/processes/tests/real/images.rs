@@ -222,8 +222,10 @@ fn the_bias_leads_from_stated_to_runtime_addresses() {
     assert_eq!(bias_and_entry(loader).0, value(7));
 }
 
-/// Bytes of a copy.
-const MOST: u64 = 64 << 20;
+/// Room for a copy, but for a monster.
+fn reserve(bytes: u64) -> Option<u64> {
+    (bytes <= 64 << 20).then_some(bytes)
+}
 
 /// The dynamic section but for the entry that the loader writes for debuggers (`DT_DEBUG`).
 fn dynamic_section(file: &File, headers: &ElfHeaders) -> Vec<[u64; 2]> {
@@ -240,8 +242,8 @@ fn what_a_process_has_in_memory_of_a_file_is_an_image_without_sections() {
     let cat = Cat::start(&mut Command::new("cat"));
     for mapping in cat.files() {
         let file = open(&cat.dir, &mapping).unwrap();
-        let copy = copy_from_memory(&cat.dir, &mapping, Absent::Fetch, MOST).unwrap();
-        assert!(copy.length <= file.length.next_multiple_of(4096) && copy.taken > 0);
+        let copy = copy_from_memory(&cat.dir, &mapping, Absent::Fetch, reserve).unwrap();
+        assert!(copy.length <= file.length.next_multiple_of(4096) && copy.room > 0);
         let headers = file.headers().unwrap();
         let ours = ElfHeaders::read(&copy.file).unwrap();
         assert_eq!((&headers.segments, &headers.build_id), (&ours.segments, &ours.build_id));
@@ -263,7 +265,7 @@ fn what_a_process_has_in_memory_of_a_file_is_an_image_without_sections() {
         // Another process has it elsewhere, and it is the same.
         let other = Cat::start(&mut Command::new("cat"));
         let it = other.files().into_iter().find(|it| it.name == mapping.name).unwrap();
-        let again = copy_from_memory(&other.dir, &it, Absent::Fetch, MOST).unwrap();
+        let again = copy_from_memory(&other.dir, &it, Absent::Fetch, reserve).unwrap();
         assert_eq!(copy.digest, again.digest, "{name}");
     }
 }
@@ -274,10 +276,13 @@ fn what_is_not_in_memory_is_not_asked_for_unless_that_is_wanted() {
     let program = folder.path().join("large");
     let cat = Cat::start(&mut Command::new(&program));
     let mapping = cat.files().into_iter().find(|it| it.name.ends_with(b"/large")).unwrap();
-    let refused = copy_from_memory(&cat.dir, &mapping, Absent::Refuse, MOST);
+    let refused = copy_from_memory(&cat.dir, &mapping, Absent::Refuse, reserve);
     assert!(matches!(refused, Err(ImageError::Unreachable { .. })), "{refused:?}");
-    assert!(copy_from_memory(&cat.dir, &mapping, Absent::Fetch, MOST).is_ok());
-    assert!(copy_from_memory(&cat.dir, &mapping, Absent::Refuse, MOST).is_ok(), "now it is there");
+    assert!(copy_from_memory(&cat.dir, &mapping, Absent::Fetch, reserve).is_ok());
+    assert!(
+        copy_from_memory(&cat.dir, &mapping, Absent::Refuse, reserve).is_ok(),
+        "now it is there"
+    );
 }
 
 /// Echoes, and has a table of 4 MiB that it never looks at.
@@ -299,9 +304,9 @@ fn memory_that_is_no_image_is_refused() {
     let cat = Cat::start(&mut Command::new("cat"));
     let mut mapping = cat.files().swap_remove(0);
     (mapping.inode, mapping.kind) = (0, MappingKind::Anonymous);
-    let refused = copy_from_memory(&cat.dir, &mapping, Absent::Fetch, MOST);
+    let refused = copy_from_memory(&cat.dir, &mapping, Absent::Fetch, reserve);
     assert!(matches!(refused, Err(ImageError::Unreachable { .. })));
     let mapping = cat.files().swap_remove(0);
-    let refused = copy_from_memory(&cat.dir, &mapping, Absent::Fetch, 4096);
-    assert!(matches!(refused, Err(ImageError::Unreachable { .. })), "it is too large");
+    let refused = copy_from_memory(&cat.dir, &mapping, Absent::Fetch, |_| None::<()>);
+    assert!(matches!(refused, Err(ImageError::Unreachable { .. })), "there is no room");
 }
