@@ -210,6 +210,7 @@ impl Driver {
         let run_time = self.kernel.run_time();
         let mut levels = self.pipeline.levels();
         levels.losses.set(Loss::RefusedUser, self.reader.refusals());
+        levels.losses.set(Loss::RowsOverRules, tables.rows_over_rule_limit);
         self.stats.update(|stats| {
             stats.kernel = kernel.iter().map(|(name, _, value)| (name, value)).collect();
             stats.tables = tables;
@@ -217,7 +218,7 @@ impl Driver {
             stats.images = levels.images;
             stats.image_counts = levels.image_counts;
             stats.processes = levels.processes;
-            stats.losses = levels.losses;
+            stats.losses.set_all(&levels.losses);
             stats.damaged_records = self.kernel.damaged_records();
             (stats.bpf_run_ns, stats.bpf_runs) = (run_time.ns, run_time.runs);
             stats.sampler = Some(self.kernel.report());

@@ -44,6 +44,15 @@ losses! {
     Unanswered = "unanswered_processes", "processes that held up whoever read them, and went without";
     RefusedUser = "refused_reads", "processes that were not read, as others of their user hold up readers";
     StaleStack = "stale_stacks", "stacks that are not shown, as code was replaced by other code just before";
+    RowsOverRules = "rows_over_rule_limit", "rows of unwind tables whose rule found no room: stacks end there";
+    UnopenedImage = "unopened_files", "times that a file could not be opened to name its code";
+    UnreadSource = "unread_names", "times that symbols or debug information of a file were damaged or could not be read";
+    OversizedSource = "oversized_names", "times that symbols of a file were more than may be read for a window";
+    OversizedDebug = "oversized_debug_information", "files with more debug information than may be read: their code is named by symbols alone";
+    RefusedSplit = "refused_split_files", "files of split debug information that are of another build or damaged: calls inlined there are not seen";
+    SkippedSplit = "skipped_split_units", "units whose split debug information was not looked for everywhere: calls inlined there are not seen";
+    DroppedJitName = "dropped_jit_names", "lines of perf maps beyond what is kept of one";
+    MalformedJitName = "malformed_jit_names", "lines of perf maps that name no code";
     ForgottenSpace = "forgotten_address_spaces", "address spaces that were forgotten early, of processes that exec without end";
 }
 
@@ -65,6 +74,11 @@ impl Losses {
         }
     }
 
+    /// The whole counts of all that counts itself elsewhere.
+    pub(crate) fn set_all(&mut self, others: &Self) {
+        others.iter().for_each(|(loss, count)| self.set(loss, count));
+    }
+
     pub fn get(&self, loss: Loss) -> u64 {
         self.0.get(&loss).copied().unwrap_or(0)
     }
@@ -72,5 +86,23 @@ impl Losses {
     /// Those that happened.
     pub fn iter(&self) -> impl Iterator<Item = (Loss, u64)> + '_ {
         self.0.iter().map(|(loss, count)| (*loss, *count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_counts_of_some_leave_those_of_others() {
+        let mut losses = Losses::default();
+        losses.add(Loss::RefusedSplit, 2);
+        let mut of_others = Losses::default();
+        of_others.set(Loss::Unasked, 3);
+        losses.set_all(&of_others);
+        losses.set_all(&of_others);
+        losses.add(Loss::RefusedSplit, 1);
+        let told: Vec<_> = losses.iter().collect();
+        assert_eq!(told, [(Loss::Unasked, 3), (Loss::RefusedSplit, 3)]);
     }
 }

@@ -17,12 +17,14 @@ pub struct PerfMaps {
     maps: LruCache<JitProcess, PerfMap>,
     limits: PerfMapLimits,
     max_bytes: usize,
+    /// Lines that a limit kept out, and those that name nothing.
+    losses: (u64, u64),
 }
 
 impl PerfMaps {
     /// `max_bytes` bounds all maps together, `limits` each one.
     pub fn new(limits: PerfMapLimits, max_bytes: usize) -> Self {
-        Self { maps: LruCache::unbounded(), limits, max_bytes }
+        Self { maps: LruCache::unbounded(), limits, max_bytes, losses: (0, 0) }
     }
 
     /// Takes in what the map of `process` has got since it was read last: `file`, if it was last changed after `since` (Unix time,
@@ -31,6 +33,8 @@ impl PerfMaps {
         let known = self.maps.pop(&process);
         let mut map = known.unwrap_or_else(|| PerfMap::new(self.limits));
         let read = map.refresh_file(file, since);
+        let (dropped, malformed) = map.take_losses();
+        self.losses = (self.losses.0 + dropped, self.losses.1 + malformed);
         // Most processes have no map.
         if !map.is_empty() {
             self.maps.put(process, map);
@@ -54,9 +58,9 @@ impl PerfMaps {
         self.maps.iter().map(|(_, map)| map.size()).sum()
     }
 
-    /// Lines of the maps held that a limit kept out.
-    pub fn dropped(&self) -> u64 {
-        self.maps.iter().map(|(_, map)| map.dropped()).sum()
+    /// Lines that a limit kept out, and those that name nothing, since this was asked last.
+    pub fn take_losses(&mut self) -> (u64, u64) {
+        std::mem::take(&mut self.losses)
     }
 }
 
@@ -70,6 +74,20 @@ impl fmt::Debug for PerfMaps {
 mod tests {
     use super::*;
     use crate::debug_file::open_below;
+
+    #[test]
+    fn what_was_lost_of_maps_is_told_once_even_of_those_that_are_gone() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("map");
+        let mut maps = PerfMaps::new(PerfMapLimits { entries: 3, ..PerfMapLimits::default() }, 0);
+        for pid in 1..3 {
+            std::fs::write(&path, "10 1 a\n20 1 b\nnothing\n30 1 c\n40 1 d\n50 1 e\n").unwrap();
+            maps.refresh((pid, 1), &File::open(&path).unwrap(), 0).unwrap();
+            assert_eq!(maps.size(), 0, "there is no room");
+        }
+        assert_eq!(maps.take_losses(), (4, 2));
+        assert_eq!(maps.take_losses(), (0, 0));
+    }
 
     #[test]
     fn maps_of_many_processes_stay_within_the_budget() {
@@ -88,6 +106,7 @@ mod tests {
             assert_eq!(maps.lookup((pid, 2), 0x10_000, 0), None);
             assert!(maps.size() <= 20_000 && maps.size() > 0);
         }
+        assert_eq!(maps.take_losses(), (0, 0));
         // A process whose map is not read any more keeps the names that it had.
         assert_eq!(maps.lookup((49, 1), 0x10_000, 0), Some("f"));
     }

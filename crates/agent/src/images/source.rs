@@ -98,7 +98,7 @@ pub(super) struct Reopening {
 }
 
 impl ImageSource {
-    pub(super) fn of_memory(bytes: Arc<[u8]>) -> Self {
+    pub(crate) fn of_memory(bytes: Arc<[u8]>) -> Self {
         Self(Arc::new(Origin::Memory(bytes)))
     }
 

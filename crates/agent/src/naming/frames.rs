@@ -9,9 +9,10 @@ use infrared_bpf::{
 use infrared_profile::{Builder, FrameKind, Location, LocationId};
 use infrared_symbolize::{DebugSearch, ImageId, JitProcess, Limits, Open, Symbolized, Symbolizer};
 
-use super::{jit::JitNames, kernel::KernelNames};
+use super::{jit::JitNames, kernel::KernelNames, losses::Told};
 use crate::{
     images::{Image, ImageBytes, ImageSource},
+    losses::Loss,
     watch::ImageRef,
     window::{ClosedWindow, ProcessRef, SampleKey},
 };
@@ -19,6 +20,7 @@ use crate::{
 /// Names frames; keeps what it has learnt between windows.
 pub(crate) struct FrameNamer {
     symbolizer: Symbolizer,
+    told: Told,
     kernel: KernelNames,
     jit: JitNames,
 }
@@ -45,6 +47,7 @@ impl FrameNamer {
         };
         Self {
             symbolizer: Symbolizer::new(limits),
+            told: Told::default(),
             kernel: KernelNames::default(),
             jit: JitNames::new(),
         }
@@ -53,6 +56,11 @@ impl FrameNamer {
     pub(super) fn warnings(&self) -> Vec<String> {
         let masked = "the kernel hides its addresses (kptr_restrict, or CAP_SYSLOG is missing): kernel functions have no names";
         self.kernel.is_masked().then(|| masked.to_owned()).into_iter().collect()
+    }
+
+    /// What could not be had since this was asked last.
+    pub(super) fn take_losses(&mut self) -> Vec<(Loss, u64)> {
+        self.told.news(self.symbolizer.stats(), self.jit.take_losses())
     }
 
     /// Names every place of the window, an image at a time.
@@ -335,12 +343,4 @@ pub(crate) fn thread_name(comm: &[u8; 16]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::looked_up;
-
-    #[test]
-    fn a_return_address_in_the_kernel_is_looked_up_in_the_call_before_it() {
-        // A call of what does not return may be the last instruction of its function.
-        assert_eq!((looked_up(0, 0x1000), looked_up(1, 0x1000)), (0x1000, 0xfff));
-    }
-}
+mod tests;

@@ -71,6 +71,11 @@ impl JitNames {
         self.maps.is_settled(process)
     }
 
+    /// Lines that a limit kept out, and those that name nothing, since this was asked last.
+    pub(super) fn take_losses(&mut self) -> (u64, u64) {
+        self.maps.take_losses()
+    }
+
     /// `None` where the pid is another process's by now.
     fn place(&self, (pid, start_ns): JitProcess, clocks: &Clocks) -> Option<Place> {
         let start = i64::try_from(start_ns).ok()?.saturating_add(clocks.boottime_to_monotonic_ns);

@@ -4,6 +4,7 @@ mod build;
 mod frames;
 mod jit;
 mod kernel;
+mod losses;
 mod programs;
 mod queue;
 
@@ -51,7 +52,7 @@ pub(crate) fn run(
             stats.update(|stats| *stats.undelivered.entry("naming failed").or_default() += samples);
             return;
         };
-        count(samples, &ends, &namer, stats);
+        count(samples, &ends, &mut namer, stats);
         pulse.begin();
         if let Err(error) = sink.deliver(profiles) {
             tracing::error!(%error, samples, "a window could not be delivered");
@@ -73,7 +74,8 @@ fn name(
     (profiles, ends)
 }
 
-fn count(samples: u64, ends: &build::StackEnds, namer: &FrameNamer, stats: &SharedStats) {
+fn count(samples: u64, ends: &build::StackEnds, namer: &mut FrameNamer, stats: &SharedStats) {
+    let losses = namer.take_losses();
     stats.update(|stats| {
         stats.windows += 1;
         stats.samples += samples;
@@ -81,6 +83,9 @@ fn count(samples: u64, ends: &build::StackEnds, namer: &FrameNamer, stats: &Shar
         stats.unnamed_frames += ends.unnamed_frames;
         for (reason, samples) in &ends.by_reason {
             *stats.stacks.entry((*reason).to_owned()).or_default() += samples;
+        }
+        for (loss, count) in losses {
+            stats.losses.add(loss, count);
         }
         for warning in namer.warnings() {
             if !stats.warnings.contains(&warning) {
