@@ -8,6 +8,7 @@ mod compare;
 mod counts;
 mod crowd;
 mod identity;
+mod image;
 mod plans;
 mod registry;
 mod source;
@@ -17,7 +18,8 @@ mod worker;
 
 pub use counts::ImageCounts;
 pub(crate) use identity::FileIdentity;
-pub(crate) use registry::{Image, ImageRegistry, ImageState, NewFile};
+pub(crate) use image::{Image, ImageState};
+pub(crate) use registry::{ImageRegistry, NewFile};
 pub(crate) use source::{HeldFile, ImageBytes, ImageSource};
 
 /// Number of an image, as the kernel side has it. Never used twice.
