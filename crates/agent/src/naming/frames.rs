@@ -9,7 +9,11 @@ use infrared_bpf::{
 use infrared_profile::{Builder, FrameKind, Location, LocationId};
 use infrared_symbolize::{DebugSearch, ImageId, JitProcess, Limits, Open, Symbolized, Symbolizer};
 
-use super::{jit::JitNames, kernel::KernelNames, losses::Told};
+use super::{
+    jit::JitNames,
+    kernel::{Guest, KernelNames},
+    losses::Told,
+};
 use crate::{
     images::{Image, ImageBytes, ImageSource},
     losses::Loss,
@@ -34,8 +38,8 @@ pub(super) struct WindowNames {
     named: HashMap<Place, Symbolized>,
     /// By place and low confidence.
     user: HashMap<(Place, bool), LocationId>,
-    /// By the address to look up, and the program that stood there.
-    kernel: HashMap<(u64, u32), LocationId>,
+    /// By the address to look up, and what stood there.
+    kernel: HashMap<(u64, Guest), LocationId>,
 }
 
 impl FrameNamer {
@@ -48,7 +52,7 @@ impl FrameNamer {
         Self {
             symbolizer: Symbolizer::new(limits),
             told: Told::default(),
-            kernel: KernelNames::default(),
+            kernel: KernelNames::new(),
             jit: JitNames::new(),
         }
     }
@@ -157,7 +161,7 @@ impl FrameNamer {
         let addresses = kernel.map_or(&[][..], |stack| &stack.addresses);
         addresses.iter().enumerate().all(|(depth, address)| {
             let address = looked_up(depth, *address);
-            self.kernel.program_at(address, a_ns) == self.kernel.program_at(address, b_ns)
+            self.kernel.guest_at(address, a_ns) == self.kernel.guest_at(address, b_ns)
         })
     }
 
@@ -219,8 +223,8 @@ impl FrameNamer {
         let mut locations = Vec::with_capacity(addresses.len());
         for (depth, address) in addresses.iter().enumerate() {
             let address = looked_up(depth, *address);
-            let program = self.kernel.program_at(address, time_ns);
-            let location = names.kernel.entry((address, program));
+            let guest = self.kernel.guest_at(address, time_ns);
+            let location = names.kernel.entry((address, guest));
             locations
                 .push(*location.or_insert_with(|| self.kernel_location(builder, address, time_ns)));
         }

@@ -5,6 +5,7 @@ mod frames;
 mod jit;
 mod kernel;
 mod losses;
+mod modules;
 mod programs;
 mod queue;
 
