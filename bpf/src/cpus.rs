@@ -1,6 +1,6 @@
 //! Which CPUs there are, as the kernel lists them.
 
-use std::{fs, io};
+use std::{fs, io, os::unix::fs::MetadataExt};
 
 use crate::error::KernelError;
 
@@ -12,6 +12,30 @@ pub fn online_cpus() -> Result<Vec<u32>, KernelError> {
     let text = fs::read_to_string("/sys/devices/system/cpu/online").map_err(KernelError::Cpus)?;
     parse_cpu_list(text.trim())
         .ok_or_else(|| KernelError::Cpus(io::Error::other(format!("not a list of CPUs: {text:?}"))))
+}
+
+/// A CPU that is online.
+///
+/// When it goes offline the kernel takes its perf events out for good (`perf_event_exit_cpu` in `kernel/events/core.c`): they are
+/// still there when it is back, and count nothing. It may be back before anybody looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OnlineCpu {
+    pub(crate) number: u32,
+    /// Another each time that it comes online; always 0 where that cannot be told.
+    pub(crate) life: u64,
+}
+
+/// The CPUs that are online now, ascending. What is opened on one afterwards is of this life of it or a later one.
+pub(crate) fn living_cpus() -> Result<Vec<OnlineCpu>, KernelError> {
+    let living = |number| OnlineCpu { number, life: life_of(number) };
+    Ok(online_cpus()?.into_iter().map(living).collect())
+}
+
+/// The folder is made when a CPU comes and removed when it goes (`drivers/base/topology.c`), and sysfs counts its inodes up. To
+/// ask the CPU's events whether they count would interrupt it.
+fn life_of(cpu: u32) -> u64 {
+    let folder = fs::metadata(format!("/sys/devices/system/cpu/cpu{cpu}/topology"));
+    folder.map_or(0, |folder| folder.ino())
 }
 
 /// CPUs that can ever be online: working memory is made for all of them.
@@ -66,5 +90,8 @@ mod tests {
         let cpus = online_cpus().unwrap();
         assert_eq!(cpus.len(), count);
         assert!(cpus.iter().all(|cpu| *cpu < possible_cpus().unwrap()));
+        let living = living_cpus().unwrap();
+        assert!(living.iter().map(|cpu| cpu.number).eq(cpus));
+        assert!(living.iter().all(|cpu| cpu.life != 0), "{living:?}");
     }
 }

@@ -12,7 +12,7 @@ use libbpf_rs::{
 };
 
 use crate::{
-    cpus::{online_cpus, possible_cpus},
+    cpus::{living_cpus, possible_cpus},
     error::KernelError,
     live::Live,
     processes::ProcessMaps,
@@ -128,7 +128,7 @@ impl Kernel {
             links.push(program.attach().map_err(|source| KernelError::Attach { name, source })?);
         }
         // Process events first: what happens while the sampler starts is then known.
-        let online = online_cpus()?;
+        let online = living_cpus()?;
         let sideband = Sideband::open(&online)?;
         let sampler = Sampler::start(&sampling_program(&on_cpu)?, config.frequency_hz, &online)?;
         let cpus = (map("ir_cpus")?, cpus);
@@ -212,7 +212,7 @@ impl Kernel {
 
     /// Follows CPUs that came or went. Returns whether any did.
     pub fn follow_hotplug(&mut self) -> Result<bool, KernelError> {
-        let online = online_cpus()?;
+        let online = living_cpus()?;
         // Process events first, as when loading.
         let is_heard_otherwise = self.sideband.follow(&online);
         let is_sampled_otherwise = self.sampler.follow(&sampling_program(&self.on_cpu)?, &online);

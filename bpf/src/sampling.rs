@@ -12,7 +12,7 @@ use std::{
 use libbpf_rs::{Link, ProgramMut};
 use perf_event_open_sys::bindings;
 
-use crate::{error::KernelError, perf::open_on_cpu};
+use crate::{cpus::OnlineCpu, error::KernelError, perf::open_on_cpu};
 
 /// The event that drives the samples, by perf's name.
 pub const SAMPLING_EVENT: &str = "cpu-clock";
@@ -25,6 +25,8 @@ pub struct SamplerReport {
     pub failed: Vec<(u32, String)>,
     /// CPU and the error of its process events: forks, execs and mappings there are not heard of.
     pub unheard: Vec<(u32, String)>,
+    /// Times that a CPU had gone and come back unseen: what it did for up to a second before that was seen is lost.
+    pub restarted: u64,
 }
 
 /// The events of all online CPUs.
@@ -32,8 +34,30 @@ pub struct SamplerReport {
 pub(crate) struct Sampler {
     frequency_hz: u64,
     /// The link closes the event's descriptor.
-    events: BTreeMap<u32, Link>,
+    events: Events<Link>,
     failed: BTreeMap<u32, io::Error>,
+}
+
+/// What was opened on CPUs, and in which life of theirs.
+#[derive(Debug)]
+struct Events<E> {
+    by_cpu: BTreeMap<u32, (u64, E)>,
+    restarted: u64,
+}
+
+impl<E> Events<E> {
+    /// Lets go of those whose CPU has left, or has done so meanwhile and is back. Returns whether there were any.
+    fn let_go(&mut self, online: &[OnlineCpu]) -> bool {
+        let before = self.by_cpu.len();
+        let restarted = &mut self.restarted;
+        self.by_cpu.retain(|cpu, (life, _)| {
+            let now = online.binary_search_by_key(cpu, |online| online.number);
+            let now = now.ok().map(|at| online[at].life);
+            *restarted += u64::from(now.is_some_and(|now| now != *life));
+            now == Some(*life)
+        });
+        self.by_cpu.len() != before
+    }
 }
 
 impl Sampler {
@@ -41,11 +65,12 @@ impl Sampler {
     pub(crate) fn start(
         program: &ProgramMut<'_>,
         frequency_hz: u64,
-        cpus: &[u32],
+        cpus: &[OnlineCpu],
     ) -> Result<Self, KernelError> {
-        let mut sampler = Self { frequency_hz, events: BTreeMap::new(), failed: BTreeMap::new() };
+        let events = Events { by_cpu: BTreeMap::new(), restarted: 0 };
+        let mut sampler = Self { frequency_hz, events, failed: BTreeMap::new() };
         sampler.follow(program, cpus);
-        if sampler.events.is_empty() {
+        if sampler.events.by_cpu.is_empty() {
             let source = sampler
                 .failed
                 .into_values()
@@ -57,13 +82,11 @@ impl Sampler {
     }
 
     /// Follows CPUs that came or went; those that failed are tried again. Returns whether others are sampled than before.
-    pub(crate) fn follow(&mut self, program: &ProgramMut<'_>, cpus: &[u32]) -> bool {
-        let before = self.events.len();
-        self.events.retain(|cpu, _| cpus.binary_search(cpu).is_ok());
-        self.failed.retain(|cpu, _| cpus.binary_search(cpu).is_ok());
-        let mut is_changed = self.events.len() != before;
-        for cpu in cpus {
-            if self.events.contains_key(cpu) {
+    pub(crate) fn follow(&mut self, program: &ProgramMut<'_>, cpus: &[OnlineCpu]) -> bool {
+        let mut is_changed = self.events.let_go(cpus);
+        self.failed.retain(|cpu, _| cpus.iter().any(|online| online.number == *cpu));
+        for OnlineCpu { number: cpu, life } in cpus {
+            if self.events.by_cpu.contains_key(cpu) {
                 continue;
             }
             let attached = open_on_cpu(&mut attributes(self.frequency_hz), *cpu).and_then(|fd| {
@@ -75,7 +98,7 @@ impl Sampler {
             match attached {
                 Ok(link) => {
                     self.failed.remove(cpu);
-                    self.events.insert(*cpu, link);
+                    self.events.by_cpu.insert(*cpu, (*life, link));
                     is_changed = true;
                 }
                 Err(error) => {
@@ -91,9 +114,10 @@ impl Sampler {
 
     pub(crate) fn report(&self) -> SamplerReport {
         SamplerReport {
-            cpus: self.events.keys().copied().collect(),
+            cpus: self.events.by_cpu.keys().copied().collect(),
             failed: self.failed.iter().map(|(cpu, error)| (*cpu, error.to_string())).collect(),
             unheard: Vec::new(),
+            restarted: self.events.restarted,
         }
     }
 }
@@ -113,6 +137,16 @@ pub(crate) fn attributes(frequency_hz: u64) -> bindings::perf_event_attr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_event_of_a_cpu_that_went_and_came_back_unseen_is_let_go_of_and_counted() {
+        let cpu = |number, life| OnlineCpu { number, life };
+        let by_cpu = [(0, (7, ())), (1, (8, ())), (2, (9, ()))].into();
+        let mut events = Events { by_cpu, restarted: 0 };
+        assert!(!events.let_go(&[cpu(0, 7), cpu(1, 8), cpu(2, 9), cpu(3, 1)]));
+        assert!(events.let_go(&[cpu(0, 7), cpu(2, 12)]));
+        assert_eq!((events.by_cpu.into_keys().collect::<Vec<_>>(), events.restarted), (vec![0], 1));
+    }
 
     /// A counter in frequency mode would change its period, and a sample its meaning.
     #[test]

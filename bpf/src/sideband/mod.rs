@@ -12,6 +12,7 @@ use perf_event_open_sys::bindings;
 
 use crate::{
     clock::monotonic_ns,
+    cpus::OnlineCpu,
     error::KernelError,
     perf::{PerfRing, open_on_cpu},
 };
@@ -41,7 +42,7 @@ pub struct Sideband {
 
 impl Sideband {
     /// Listens on the CPUs `online`. Fails only if none can be heard.
-    pub(crate) fn open(online: &[u32]) -> Result<Self, KernelError> {
+    pub(crate) fn open(online: &[OnlineCpu]) -> Result<Self, KernelError> {
         let mut sideband = Self { rings: Rings::default(), held_back: Vec::new(), horizon_ns: 0 };
         sideband.follow(online);
         match sideband.rings.refusal() {
@@ -51,7 +52,7 @@ impl Sideband {
     }
 
     /// Follows CPUs that came or went; those that failed are tried again. Returns whether others are heard than before.
-    pub(crate) fn follow(&mut self, online: &[u32]) -> bool {
+    pub(crate) fn follow(&mut self, online: &[OnlineCpu]) -> bool {
         let (is_changed, losses) = self.rings.follow(online, monotonic_ns(), open_ring);
         self.held_back.extend(losses);
         is_changed

@@ -5,12 +5,13 @@
 use std::collections::BTreeMap;
 
 use super::{SidebandEvent, SidebandRecord};
-use crate::error::KernelError;
+use crate::{cpus::OnlineCpu, error::KernelError};
 
 /// The ring of a CPU.
 #[derive(Debug)]
 pub(super) struct CpuRing<R> {
-    cpu: u32,
+    /// And the life of it in which the ring was opened: in a later one nothing comes into it.
+    cpu: OnlineCpu,
     pub(super) ring: R,
     /// Time of its last record.
     pub(super) last_ns: u64,
@@ -34,37 +35,38 @@ impl<R> Default for Rings<R> {
 }
 
 impl<R> Rings<R> {
-    /// Opens rings on those of `online` (ascending) that have none, and marks those of the others as departed. Returns whether any
-    /// CPU is heard otherwise than before, and the losses.
+    /// Opens rings on those of `online` that have none, and marks those of the others as departed, and of those that were away and
+    /// are back. Returns whether any CPU is heard otherwise than before, and the losses.
     pub(super) fn follow(
         &mut self,
-        online: &[u32],
+        online: &[OnlineCpu],
         now_ns: u64,
         mut open: impl FnMut(u32) -> Result<R, KernelError>,
     ) -> (bool, Vec<SidebandRecord>) {
         let mut is_changed = false;
         for ring in self.each.iter_mut().filter(|ring| !ring.is_departed) {
-            ring.is_departed = online.binary_search(&ring.cpu).is_err();
+            ring.is_departed = !online.contains(&ring.cpu);
             is_changed |= ring.is_departed;
         }
-        self.failed.retain(|cpu, _| online.binary_search(cpu).is_ok());
+        self.failed.retain(|cpu, _| online.iter().any(|online| online.number == *cpu));
         let mut losses = Vec::new();
         for &cpu in online {
             if self.each.iter().any(|ring| ring.cpu == cpu && !ring.is_departed) {
                 continue;
             }
-            match open(cpu) {
+            let number = cpu.number;
+            match open(number) {
                 Ok(ring) => {
-                    self.failed.remove(&cpu);
+                    self.failed.remove(&number);
                     let last_ns = self.followed_ns;
                     self.each.push(CpuRing { cpu, ring, last_ns, is_departed: false });
                     is_changed = true;
                 }
                 Err(error) => {
-                    if !self.failed.contains_key(&cpu) {
-                        tracing::warn!(cpu, %error, "process events of this CPU are not heard");
+                    if !self.failed.contains_key(&number) {
+                        tracing::warn!(cpu = number, %error, "process events of this CPU are not heard");
                     }
-                    self.failed.insert(cpu, error);
+                    self.failed.insert(number, error);
                 }
             }
             if self.followed_ns > 0 {
@@ -99,7 +101,12 @@ mod tests {
         Err(KernelError::Perf { source: std::io::Error::other("refused") })
     }
 
-    fn cpus(rings: &Rings<u32>) -> Vec<u32> {
+    /// In their first life.
+    fn cpus<const N: usize>(numbers: [u32; N]) -> [OnlineCpu; N] {
+        numbers.map(|number| OnlineCpu { number, life: 1 })
+    }
+
+    fn heard(rings: &Rings<u32>) -> Vec<u32> {
         rings.each.iter().map(|ring| ring.ring).collect()
     }
 
@@ -110,43 +117,56 @@ mod tests {
     #[test]
     fn a_cpu_that_comes_later_is_heard_and_what_it_did_before_is_a_loss() {
         let mut rings = Rings::default();
-        assert_eq!(rings.follow(&[0, 1], 100, Ok), (true, vec![]));
-        assert_eq!(rings.follow(&[0, 1], 200, Ok), (false, vec![]));
-        assert_eq!(rings.follow(&[0, 1, 4], 300, Ok), (true, vec![lost(300, 200)]));
-        assert_eq!(cpus(&rings), [0, 1, 4]);
+        assert_eq!(rings.follow(&cpus([0, 1]), 100, Ok), (true, vec![]));
+        assert_eq!(rings.follow(&cpus([0, 1]), 200, Ok), (false, vec![]));
+        assert_eq!(rings.follow(&cpus([0, 1, 4]), 300, Ok), (true, vec![lost(300, 200)]));
+        assert_eq!(heard(&rings), [0, 1, 4]);
         assert_eq!(rings.each[2].last_ns, 200);
     }
 
     #[test]
     fn the_ring_of_a_departed_cpu_is_read_once_more() {
         let mut rings = Rings::default();
-        rings.follow(&[0, 1], 100, Ok);
-        assert_eq!(rings.follow(&[0], 200, Ok), (true, vec![]));
-        assert_eq!(cpus(&rings), [0, 1]);
+        rings.follow(&cpus([0, 1]), 100, Ok);
+        assert_eq!(rings.follow(&cpus([0]), 200, Ok), (true, vec![]));
+        assert_eq!(heard(&rings), [0, 1]);
         // it comes back before the old ring was read
-        assert_eq!(rings.follow(&[0, 1], 300, Ok), (true, vec![lost(300, 200)]));
-        assert_eq!(cpus(&rings), [0, 1, 1]);
+        assert_eq!(rings.follow(&cpus([0, 1]), 300, Ok), (true, vec![lost(300, 200)]));
+        assert_eq!(heard(&rings), [0, 1, 1]);
         rings.forget_departed();
-        assert_eq!(cpus(&rings), [0, 1]);
+        assert_eq!(heard(&rings), [0, 1]);
+    }
+
+    #[test]
+    fn a_cpu_that_went_and_came_back_unseen_has_a_new_ring_and_its_silence_is_a_loss() {
+        let mut rings = Rings::default();
+        rings.follow(&cpus([0, 1]), 100, Ok);
+        let mut back = cpus([0, 1]);
+        back[1].life = 2;
+        assert_eq!(rings.follow(&back, 200, Ok), (true, vec![lost(200, 100)]));
+        assert_eq!(heard(&rings), [0, 1, 1], "what the old one has is read once more");
+        rings.forget_departed();
+        assert_eq!(heard(&rings), [0, 1]);
+        assert_eq!(rings.follow(&back, 300, Ok), (false, vec![]));
     }
 
     #[test]
     fn one_cpu_that_is_refused_is_told_and_a_loss_until_it_works() {
         let mut rings = Rings::default();
         let but_one = |cpu| if cpu == 1 { refuse(cpu) } else { Ok(cpu) };
-        assert_eq!(rings.follow(&[0, 1], 100, but_one), (true, vec![]));
+        assert_eq!(rings.follow(&cpus([0, 1]), 100, but_one), (true, vec![]));
         assert!(rings.refusal().is_none());
         assert_eq!(rings.failed().keys().collect::<Vec<_>>(), [&1]);
-        assert_eq!(rings.follow(&[0, 1], 200, but_one), (false, vec![lost(200, 100)]));
-        assert_eq!(rings.follow(&[0, 1], 300, Ok), (true, vec![lost(300, 200)]));
+        assert_eq!(rings.follow(&cpus([0, 1]), 200, but_one), (false, vec![lost(200, 100)]));
+        assert_eq!(rings.follow(&cpus([0, 1]), 300, Ok), (true, vec![lost(300, 200)]));
         assert!(rings.failed().is_empty());
-        assert_eq!(rings.follow(&[0, 1], 400, Ok), (false, vec![]));
+        assert_eq!(rings.follow(&cpus([0, 1]), 400, Ok), (false, vec![]));
     }
 
     #[test]
     fn if_all_are_refused_there_is_an_error_to_tell() {
         let mut rings = Rings::default();
-        rings.follow(&[0, 1], 100, refuse);
+        rings.follow(&cpus([0, 1]), 100, refuse);
         assert!(rings.refusal().is_some());
     }
 }

@@ -208,8 +208,10 @@ impl Driver {
     fn tell(&mut self) {
         let (kernel, tables) = (self.kernel.stats(), self.kernel.tables.usage());
         let run_time = self.kernel.run_time();
+        let sampler = self.kernel.report();
         let mut levels = self.pipeline.levels();
         levels.losses.set(Loss::RefusedUser, self.reader.refusals());
+        levels.losses.set(Loss::RestartedCpu, sampler.restarted);
         levels.losses.set(Loss::RowsOverRules, tables.rows_over_rule_limit);
         self.stats.update(|stats| {
             stats.kernel = kernel.iter().map(|(name, _, value)| (name, value)).collect();
@@ -221,7 +223,7 @@ impl Driver {
             stats.losses.set_all(&levels.losses);
             stats.damaged_records = self.kernel.damaged_records();
             (stats.bpf_run_ns, stats.bpf_runs) = (run_time.ns, run_time.runs);
-            stats.sampler = Some(self.kernel.report());
+            stats.sampler = Some(sampler);
         });
     }
 }

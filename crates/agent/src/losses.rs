@@ -30,6 +30,7 @@ macro_rules! losses {
 
 losses! {
     ProcessEvents = "process_events", "process events that perf lost: all processes were read again";
+    RestartedCpu = "restarted_cpus", "times that a CPU had gone offline and come back unseen: for up to a second it was not sampled";
     UnpublishedProcess = "unpublished_processes", "times that the mappings of a process could not be given to the kernel side";
     EvictedProcess = "evicted_processes", "processes whose mappings the kernel side had to forget for those of others";
     CutMappings = "cut_mappings", "executable mappings beyond what one process may have";

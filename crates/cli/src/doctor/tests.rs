@@ -11,7 +11,8 @@ use super::{
 };
 
 fn good() -> Facts {
-    let report = SamplerReport { cpus: vec![0, 1], failed: Vec::new(), unheard: Vec::new() };
+    let report =
+        SamplerReport { cpus: vec![0, 1], failed: Vec::new(), unheard: Vec::new(), restarted: 0 };
     Facts {
         host: Host {
             name: "box".into(),
