@@ -17,11 +17,20 @@ use crate::{
 /// The function that called the code is not longer.
 const CALLER_BYTES: u64 = 512;
 
-/// The subject spins in such code with `room` bytes on its stack: where its caller begins, its mappings, and its stack, which the
-/// kernel and the walk over a copy find alike.
-fn spun(room: u32) -> (u64, Vec<ir_mapping>, UserStack) {
+/// A subject that spins in such code.
+struct Spun {
+    /// Where the code's caller begins.
+    caller: u64,
+    mappings: Vec<ir_mapping>,
+    /// As the walk over a copy finds it.
+    of_copy: UserStack,
+    /// As the kernel does, once it knows the subject's mappings.
+    of_kernel: Vec<UserStack>,
+}
+
+fn spin(command: &str) -> Spun {
     let (mut session, mut subject) = Session::with_subject(&config());
-    let [caller] = subject.numbers(&format!("frameless {room}"))[..] else { panic!("a number") };
+    let [caller] = subject.numbers(command)[..] else { panic!("a number") };
     meanwhile();
     let copies = session.take();
     let mut images = Images::default();
@@ -32,9 +41,15 @@ fn spun(room: u32) -> (u64, Vec<ir_mapping>, UserStack) {
     assert!(!found.may_improve);
     session.kernel.processes.publish(subject.pid(), &block).unwrap();
     meanwhile();
-    let stacks = session.take().stacks;
-    assert!(stacks.contains(&found.stack), "{:x?}\n{stacks:x?}", found.stack);
-    (caller, block.mappings, found.stack)
+    let of_kernel = session.take().stacks;
+    Spun { caller, mappings: block.mappings, of_copy: found.stack, of_kernel }
+}
+
+/// The same with `room` bytes on its stack, which the kernel and the walk over a copy find alike.
+fn spun(room: u32) -> (u64, Vec<ir_mapping>, UserStack) {
+    let Spun { caller, mappings, of_copy, of_kernel } = spin(&format!("frameless {room}"));
+    assert!(of_kernel.contains(&of_copy), "{of_copy:x?}\n{of_kernel:x?}");
+    (caller, mappings, of_copy)
 }
 
 #[test]
@@ -55,4 +70,12 @@ fn the_caller_of_code_without_frame_pointers_is_found_and_is_a_guess() {
 fn a_caller_that_is_out_of_reach_is_not_made_up() {
     let (_, _, stack) = spun(0x1000);
     assert_eq!((stack.stop_reason, stack.frames.len()), (IR_STOP_NO_CFI, 1), "{:x?}", stack.frames);
+}
+
+#[test]
+fn above_more_calls_than_are_noted_with_a_copy_the_caller_is_found_once_there_are_tables() {
+    let Spun { of_copy, of_kernel, .. } = spin("crowded 512");
+    let end = |stack: &UserStack| (stack.stop_reason, stack.frames.len());
+    assert_eq!(end(&of_copy), (IR_STOP_NO_CFI, 1), "{:x?}", of_copy.frames);
+    assert!(of_kernel.iter().any(|stack| end(stack) == (IR_STOP_COMPLETE, 6)), "{of_kernel:x?}");
 }

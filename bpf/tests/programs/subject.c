@@ -11,6 +11,7 @@
  *   handle      the same in a signal handler that has a stack of its own
  *   thread      the same in a signal handler of another thread
  *   frameless B the same in code without table and frame pointer, and B bytes on its stack; says where its caller begins
+ *   crowded B   the same, over more return addresses than are noted with a copy
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -221,7 +222,9 @@ int main(int argc, char **argv)
 			handle(NULL);
 			break;
 		case 'f' << 8 | 'r':
-			return run_frameless((unsigned)ms);
+			return run_frameless((unsigned)ms, 0);
+		case 'c' << 8 | 'r':
+			return run_frameless((unsigned)ms, 1);
 		case 't' << 8 | 'h':
 			handle_in_thread();
 			break;
