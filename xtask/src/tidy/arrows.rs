@@ -8,12 +8,13 @@ use crate::tree::Tree;
 /// A package, and those of ours that it may build on.
 const ARROWS: &[(&str, &[&str])] = &[
     ("infrared-abi", &[]),
+    ("infrared-elf", &[]),
     ("infrared-profile", &[]),
     ("infrared-processes", &[]),
-    ("infrared-symbolize", &["infrared-profile"]),
+    ("infrared-symbolize", &["infrared-elf", "infrared-profile"]),
     ("infrared-wire", &["infrared-profile"]),
     ("infrared-store", &["infrared-profile"]),
-    ("infrared-unwind", &["infrared-abi"]),
+    ("infrared-unwind", &["infrared-abi", "infrared-elf"]),
     ("infrared-bpf", &["infrared-abi"]),
     ("infrared-server", &["infrared-profile", "infrared-store", "infrared-wire"]),
     (

@@ -1,26 +1,19 @@
 //! What stands in for sections where a file has lost its section headers (`sstrip`, `llvm-strip --strip-sections`): the
 //! places that program headers and the dynamic section tell of, which the loader needs and nothing can strip.
 //!
-//! Source of the layout: System V ABI, chapter "Dynamic Linking"; `DT_GNU_HASH` as binutils writes it; LSB Core 5.0,
-//! "Exception Frames".
+//! Source of the layout: LSB Core 5.0, "Exception Frames".
 
+use std::borrow::Cow;
+
+use infrared_elf::{Dynamic, DynamicError, Loaded, Table};
 use object::LittleEndian as LE;
-use object::elf::{self, Dyn64, FileHeader64, Sym64};
-use object::pod;
+use object::elf::{self, FileHeader64};
 
 use super::{Elf, Section, Segment};
 use crate::error::{Error, Result};
 
-/// Linkers write some thirty entries.
-const MAX_DYNAMIC: u64 = 1024 * size_of::<Dyn64<LE>>() as u64;
 /// Linkers make fewer than ten loaded segments.
 const MAX_LOADS: usize = 128;
-/// A library with a million symbols has half a million buckets, and chains of a few words.
-const MAX_BUCKET_BYTES: u64 = 4 << 20;
-const MAX_CHAIN_BYTES: u64 = 4096;
-/// The numbers of buckets, of the first symbol in the table, and of words of the Bloom filter; a shift.
-const GNU_HASH_HEADER: u64 = 16;
-const SYMBOL: u64 = size_of::<Sym64<LE>>() as u64;
 /// `DW_EH_PE_pcrel | DW_EH_PE_sdata4`, as linkers write the place of `.eh_frame` into its search table.
 const PC_RELATIVE: u8 = 0x1b;
 /// Index of `.dynsym` among the stand-ins; `.dynstr` follows it.
@@ -35,6 +28,12 @@ struct Place {
     address: u64,
     size: u64,
     link: u32,
+}
+
+impl Place {
+    fn of(Table { address, size }: Table) -> Self {
+        Self { address, size, ..Self::default() }
+    }
 }
 
 /// Stand-ins as they are gathered, with their names.
@@ -85,41 +84,27 @@ impl Gathered<'_> {
     /// The tables of the dynamic linker. The null section comes first, as in a section table, then [`DYNSYM`].
     fn dynamic_tables(&mut self) -> Result<()> {
         self.sections.push(Section::NULL);
-        let Some(dynamic) = self.elf.dynamic_entries()? else { return Ok(()) };
-        let value = |tag: u32| dynamic.iter().find(|(t, _)| *t == tag.into()).map_or(0, |e| e.1);
-        let symbols = value(elf::DT_SYMTAB);
-        if symbols == 0 {
-            return Ok(());
-        }
-        let count = self.elf.dynamic_symbols(value(elf::DT_HASH), value(elf::DT_GNU_HASH))?;
+        let Some(segment) = self.elf.segments_of(elf::PT_DYNAMIC).next() else { return Ok(()) };
+        let dynamic = Dynamic::read(self.elf, segment.address)?;
+        let Some(symbols) = dynamic.symbols(self.elf)? else { return Ok(()) };
         let symbols = Place {
             name: ".dynsym",
             kind: elf::SHT_DYNSYM,
-            address: symbols,
-            size: count * SYMBOL,
             link: DYNSYM + 1,
-            ..Place::default()
+            ..Place::of(symbols)
         };
-        let strings = Place {
-            name: ".dynstr",
-            kind: elf::SHT_STRTAB,
-            address: value(elf::DT_STRTAB),
-            size: value(elf::DT_STRSZ),
-            ..Place::default()
-        };
+        let strings = dynamic.strings().map(Place::of).unwrap_or_default();
+        let strings = Place { name: ".dynstr", kind: elf::SHT_STRTAB, ..strings };
         if let Err(damage) = self.add(&symbols).and_then(|()| self.add(&strings)) {
             self.sections.truncate(DYNSYM as usize);
             return Err(damage);
         }
-        let relocations = [
-            (".rela.plt", value(elf::DT_JMPREL), value(elf::DT_PLTRELSZ)),
-            (".rela.dyn", value(elf::DT_RELA), value(elf::DT_RELASZ)),
-        ];
-        let present =
-            relocations.into_iter().filter(|(_, address, size)| *address != 0 && *size != 0);
-        present.into_iter().try_for_each(|(name, address, size)| {
+        let relocations =
+            [(".rela.plt", dynamic.plt_relocations()), (".rela.dyn", dynamic.relocations())];
+        let present = relocations.into_iter().filter_map(|(name, table)| Some((name, table?)));
+        present.into_iter().try_for_each(|(name, table)| {
             let (kind, link) = (elf::SHT_RELA, DYNSYM);
-            self.add(&Place { name, kind, address, size, link, ..Place::default() })
+            self.add(&Place { name, kind, link, ..Place::of(table) })
         })
     }
 
@@ -171,59 +156,31 @@ impl Gathered<'_> {
     }
 }
 
+impl Loaded for Elf {
+    type Error = Error;
+
+    fn rest(&self, svma: u64) -> Option<u64> {
+        self.file_offset(svma).map(|(_, rest)| rest)
+    }
+
+    fn read(&self, svma: u64, len: u64) -> Result<Cow<'_, [u8]>> {
+        let (offset, _) = self.file_offset(svma).ok_or(Error::Malformed("address"))?;
+        Elf::read(self, offset, len).map(Cow::Owned)
+    }
+}
+
+impl From<DynamicError<Error>> for Error {
+    fn from(error: DynamicError<Error>) -> Self {
+        match error {
+            DynamicError::Read(error) => error,
+            DynamicError::Malformed(what) => Error::Malformed(what),
+            DynamicError::Unsupported(what) => Error::Unsupported(what),
+            DynamicError::OverBudget(what) => Error::OverBudget(what),
+        }
+    }
+}
+
 impl Elf {
-    /// Tag and value of each entry of the dynamic section, if there is one.
-    fn dynamic_entries(&self) -> Result<Option<Vec<(u64, u64)>>> {
-        let Some(segment) = self.segments_of(elf::PT_DYNAMIC).next() else { return Ok(None) };
-        let damage = Error::Malformed("dynamic section: not loaded");
-        let (offset, rest) = self.file_offset(segment.address).ok_or(damage)?;
-        let bytes = self.read(offset, MAX_DYNAMIC.min(rest).min(segment.file_size))?;
-        let (pairs, _) = bytes.as_chunks::<16>();
-        let pair = |pair: &[u8; 16]| {
-            let (entry, _) = pod::from_bytes::<Dyn64<LE>>(pair).ok()?;
-            Some((entry.d_tag.get(LE), entry.d_val.get(LE)))
-        };
-        let end = u64::from(elf::DT_NULL);
-        Ok(Some(pairs.iter().map_while(pair).take_while(|(tag, _)| *tag != end).collect()))
-    }
-
-    /// The number of symbols, which only the hash tables tell: that of System V in its second word.
-    fn dynamic_symbols(&self, sysv_hash: u64, gnu_hash: u64) -> Result<u64> {
-        match (sysv_hash, gnu_hash) {
-            (0, 0) => Err(Error::Unsupported("dynamic symbols without a hash table")),
-            (0, table) => self.symbols_in_gnu_hash(table),
-            (table, _) => Ok(self.words_at(table, 8)?[1].into()),
-        }
-    }
-
-    /// One more than the number of the last symbol: the highest that a bucket begins with, and on to the end of its chain.
-    fn symbols_in_gnu_hash(&self, table: u64) -> Result<u64> {
-        let damage = || Error::Malformed("symbol hash table");
-        let header = self.words_at(table, GNU_HASH_HEADER)?;
-        let [buckets, first, filter_words] = [header[0], header[1], header[2]].map(u64::from);
-        let bucket_bytes = buckets * 4;
-        if bucket_bytes > MAX_BUCKET_BYTES {
-            return Err(Error::OverBudget("symbol hash table"));
-        }
-        let buckets_at =
-            table.checked_add(GNU_HASH_HEADER + filter_words * 8).ok_or_else(damage)?;
-        let last = self.words_at(buckets_at, bucket_bytes)?.into_iter().max().unwrap_or(0);
-        let Some(into) = u64::from(last).checked_sub(first) else { return Ok(first) };
-        let chain_at = buckets_at.checked_add(bucket_bytes + into * 4).ok_or_else(damage)?;
-        let (_, rest) = self.file_offset(chain_at).ok_or_else(damage)?;
-        let chain = self.words_at(chain_at, MAX_CHAIN_BYTES.min(rest) / 4 * 4)?;
-        let length = chain.iter().position(|word| word & 1 != 0).ok_or_else(damage)?;
-        Ok(u64::from(last) + length as u64 + 1)
-    }
-
-    /// The words of `len` bytes at a stated address.
-    fn words_at(&self, svma: u64, len: u64) -> Result<Vec<u32>> {
-        let found = self.file_offset(svma).filter(|(_, rest)| len <= *rest);
-        let (offset, _) = found.ok_or(Error::Malformed("symbol hash table"))?;
-        let bytes = self.read(offset, len)?;
-        Ok(bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect())
-    }
-
     /// The address of `.eh_frame`, as the header of its search table states it.
     fn call_frames_at(&self, header: u64) -> Option<u64> {
         let (offset, _) = self.file_offset(header)?;
