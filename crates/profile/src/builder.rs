@@ -31,7 +31,7 @@ impl Builder {
         let before = self.profile.strings.len();
         let id = self.profile.strings.intern(text);
         if self.profile.strings.len() > before {
-            self.cost_bytes += text.len() + size_of::<Box<str>>() + INDEX_BYTES;
+            self.cost_bytes += text.len() + size_of::<usize>() + INDEX_BYTES;
         }
         id
     }
