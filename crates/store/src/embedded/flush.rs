@@ -5,6 +5,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::sync::Arc;
 
+use infrared_profile::LocationId;
+
 use super::head::{Fact, Head, Window, sort_and_sum};
 use super::ids::{LocationHash, SeriesHash, StackHash};
 use super::layout::{PartitionId, SegmentName, Span, sync_dir};
@@ -79,7 +81,7 @@ struct HeadSource<'h> {
     partition: PartitionId,
     facts: Vec<Fact>,
     new_stacks: HashMap<StackHash, u32>,
-    new_locations: HashMap<LocationHash, u32>,
+    new_locations: HashMap<LocationHash, LocationId>,
 }
 
 impl<'h> HeadSource<'h> {
@@ -93,9 +95,9 @@ impl<'h> HeadSource<'h> {
             }
             let Some(id) = head.tables.stack_of_hash(fact.stack) else { continue };
             new_stacks.insert(fact.stack, id);
-            for location in head.tables.stacks.get(id).into_iter().flatten() {
-                let hash = head.tables.location_hashes.get(location.0 as usize);
-                new_locations.extend(hash.map(|h| (*h, location.0)));
+            for location in head.tables.frames(id) {
+                let hash = head.tables.location_hash(*location);
+                new_locations.extend(hash.map(|hash| (hash, *location)));
             }
         }
         new_locations.retain(|hash, _| !known.locations.contains(hash));
@@ -115,10 +117,9 @@ impl Source for HeadSource<'_> {
 
     fn series(&self, each: &mut SeriesSink<'_>) -> Result<(), StoreError> {
         let used: HashSet<SeriesHash> = self.facts.iter().map(|f| f.series).collect();
-        let tables = &self.head.tables;
-        for (key, hash) in tables.series.iter().zip(&tables.series_hashes) {
-            if used.contains(hash) {
-                each(*hash, key)?;
+        for (hash, key) in self.head.tables.series() {
+            if used.contains(&hash) {
+                each(hash, &key)?;
             }
         }
         Ok(())
@@ -127,21 +128,16 @@ impl Source for HeadSource<'_> {
     fn stacks(&self, each: &mut StackSink<'_>) -> Result<(), StoreError> {
         let tables = &self.head.tables;
         for (hash, id) in &self.new_stacks {
-            let stack = tables.stacks.get(*id).into_iter().flatten();
-            let locations = stack.filter_map(|l| tables.location_hashes.get(l.0 as usize).copied());
+            let locations = tables.frames(*id).iter().filter_map(|l| tables.location_hash(*l));
             each(*hash, locations.collect())?;
         }
         Ok(())
     }
 
     fn locations(&self, each: &mut LocationSink<'_>) -> Result<(), StoreError> {
-        let tables = &self.head.tables;
-        for (hash, id) in &self.new_locations {
-            if let Some(location) = tables.locations.get(*id) {
-                each(LocationRow::of(tables, *hash, location))?;
-            }
-        }
-        Ok(())
+        let rows = self.new_locations.iter();
+        rows.filter_map(|(hash, id)| LocationRow::of(&self.head.tables, *hash, *id))
+            .try_for_each(each)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use infrared_profile::{Profile, ValueType};
+use infrared_profile::{Profile, Sample, ValueType};
 
 use super::ids::{SeriesHash, StackHash};
 use super::layout::PartitionId;
@@ -19,10 +19,16 @@ pub(super) struct Fact {
     pub(super) value: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct HeadFact {
+/// The facts of one profile, which share its window.
+#[derive(Debug)]
+struct Batch {
     start_ms: i64,
     duration_ms: u32,
+    facts: Box<[HeadFact]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct HeadFact {
     series: u32,
     stack: u32,
     value: u64,
@@ -52,7 +58,7 @@ pub(super) fn window_of(profile: &Profile) -> (i64, u32) {
 #[derive(Debug, Default)]
 pub(super) struct Head {
     pub(super) tables: Tables,
-    facts: BTreeMap<PartitionId, Vec<HeadFact>>,
+    batches: BTreeMap<PartitionId, Vec<Batch>>,
     windows: BTreeSet<Window>,
     rows: usize,
 }
@@ -69,15 +75,15 @@ impl Head {
             let value_type = (profile.value_type.kind.clone(), profile.value_type.unit.clone());
             self.windows.insert(Window { start_ms, duration_ms, value_type });
             let remap = Remap::absorb(&mut self.tables, profile);
-            let facts = self.facts.entry(partition).or_default();
-            for sample in &profile.samples {
-                let ids = (remap.series(sample.series.0), remap.stack(sample.stack.0));
-                if let (Some(series), Some(stack)) = ids {
-                    let value = sample.value;
-                    facts.push(HeadFact { start_ms, duration_ms, series, stack, value });
-                    self.rows += 1;
-                }
-            }
+            let fact = |sample: &Sample| {
+                let (series, stack) =
+                    (remap.series(sample.series.0)?, remap.stack(sample.stack.0)?);
+                Some(HeadFact { series, stack, value: sample.value })
+            };
+            let facts: Box<[HeadFact]> = profile.samples.iter().filter_map(fact).collect();
+            self.rows += facts.len();
+            let batches = self.batches.entry(partition).or_default();
+            batches.push(Batch { start_ms, duration_ms, facts });
         }
     }
 
@@ -91,7 +97,7 @@ impl Head {
 
     /// Rough heap use.
     pub(super) fn bytes(&self) -> usize {
-        self.tables.bytes + self.rows * size_of::<HeadFact>()
+        self.tables.bytes() + self.rows * size_of::<HeadFact>()
     }
 
     pub(super) fn partitions(&self) -> BTreeSet<PartitionId> {
@@ -110,26 +116,28 @@ impl Head {
 
     /// The facts whose windows overlap `range`.
     pub(super) fn facts_in(&self, range: TimeRange) -> impl Iterator<Item = Fact> {
-        self.facts
+        self.batches
             .values()
             .flatten()
-            .filter(move |f| range.overlaps(f.start_ms, f.duration_ms))
-            .filter_map(|f| self.hashed(*f))
+            .filter(move |batch| range.overlaps(batch.start_ms, batch.duration_ms))
+            .flat_map(|batch| self.facts_of(batch))
     }
 
     /// The facts of one partition, sorted, equal keys summed.
     pub(super) fn sorted_facts(&self, partition: PartitionId) -> Vec<Fact> {
-        let facts = self.facts.get(&partition).map_or(&[][..], Vec::as_slice);
-        sort_and_sum(facts.iter().filter_map(|f| self.hashed(*f)).collect())
+        let batches = self.batches.get(&partition).into_iter().flatten();
+        sort_and_sum(batches.flat_map(|batch| self.facts_of(batch)).collect())
     }
 
-    fn hashed(&self, fact: HeadFact) -> Option<Fact> {
-        Some(Fact {
-            series: *self.tables.series_hashes.get(fact.series as usize)?,
-            start_ms: fact.start_ms,
-            stack: *self.tables.stack_hashes.get(fact.stack as usize)?,
-            duration_ms: fact.duration_ms,
-            value: fact.value,
+    fn facts_of(&self, batch: &Batch) -> impl Iterator<Item = Fact> {
+        batch.facts.iter().filter_map(|fact| {
+            Some(Fact {
+                series: self.tables.series_hash(fact.series)?,
+                start_ms: batch.start_ms,
+                stack: self.tables.stack_hash(fact.stack)?,
+                duration_ms: batch.duration_ms,
+                value: fact.value,
+            })
         })
     }
 }

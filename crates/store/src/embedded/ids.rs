@@ -2,8 +2,10 @@
 //!
 //! Invariant: these ids are on disk. A change of what is hashed is a new format version.
 
-use infrared_profile::{FrameKind, Location, Module, Series, StringId, ValueType};
+use infrared_profile::{FrameKind, Line, Module, Series, StringId, ValueType};
 use xxhash_rust::xxh3::Xxh3;
+
+use super::tables::Place;
 
 /// Hash of a location's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,23 +34,24 @@ fn text(hasher: &mut Xxh3, value: &str) {
 
 impl LocationHash {
     pub(super) fn of<'s>(
-        location: &Location,
+        place: &Place,
+        lines: &[Line],
         module: Option<&Module>,
         string: impl Fn(StringId) -> &'s str,
     ) -> Self {
         let mut hasher = Xxh3::new();
         hasher.update(&[
-            kind_code(location.kind),
-            u8::from(location.low_confidence),
-            u8::from(location.unnamed),
+            kind_code(place.kind),
+            u8::from(place.low_confidence),
+            u8::from(place.unnamed),
             u8::from(module.is_some()),
         ]);
-        hasher.update(&location.address.to_le_bytes());
+        hasher.update(&place.address.to_le_bytes());
         if let Some(module) = module {
             text(&mut hasher, string(module.path));
             text(&mut hasher, string(module.build_id));
         }
-        for line in &location.lines {
+        for line in lines {
             for id in [line.function, line.system_name, line.file] {
                 text(&mut hasher, string(id));
             }
@@ -69,12 +72,12 @@ impl StackHash {
 }
 
 impl SeriesHash {
-    pub(super) fn of(key: &SeriesKey) -> Self {
+    pub(super) fn of(value_type: &ValueType, period_ns: u64, labels: &Series) -> Self {
         let mut hasher = Xxh3::new();
-        text(&mut hasher, &key.value_type.kind);
-        text(&mut hasher, &key.value_type.unit);
-        hasher.update(&key.period_ns.to_le_bytes());
-        for (name, value) in &key.labels {
+        text(&mut hasher, &value_type.kind);
+        text(&mut hasher, &value_type.unit);
+        hasher.update(&period_ns.to_le_bytes());
+        for (name, value) in labels {
             text(&mut hasher, name);
             text(&mut hasher, value);
         }

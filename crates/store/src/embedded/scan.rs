@@ -36,11 +36,11 @@ struct SeriesIndex {
 }
 
 impl SeriesIndex {
-    fn add(&mut self, hash: SeriesHash, key: &SeriesKey) {
+    fn add(&mut self, hash: SeriesHash, key: SeriesKey) {
         let next = self.keys.len() as u32;
         if let std::collections::hash_map::Entry::Vacant(entry) = self.by_hash.entry(hash) {
             entry.insert(next);
-            self.keys.push(key.clone());
+            self.keys.push(key);
         }
     }
 
@@ -87,9 +87,9 @@ impl Scan<'_> {
 
     fn head(&mut self, head: &Head, visitor: &mut dyn Visitor) -> Result<(), StoreError> {
         let range = self.selection.range;
-        for (key, hash) in head.tables.series.iter().zip(&head.tables.series_hashes) {
-            if self.wants(key) {
-                self.series.add(*hash, key);
+        for (hash, key) in head.tables.series() {
+            if self.wants(&key) {
+                self.series.add(hash, key);
             }
         }
         for window in head.windows().filter(|w| w.is_of(&self.selection.value_type)) {
@@ -116,7 +116,7 @@ impl Scan<'_> {
         let mut wanted = Vec::new();
         segment.series(&mut |hash, key| {
             if self.wants(&key) {
-                self.series.add(hash, &key);
+                self.series.add(hash, key);
                 wanted.push(hash);
             }
             Ok(())

@@ -13,7 +13,7 @@ use super::head::{Fact, Head};
 use super::ids::{LocationHash, SeriesKey, StackHash, kind_of_code};
 use super::scan::{Scanned, Visitor, scan};
 use super::segment::{LocationRow, RowText, Segment};
-use super::tables::Tables;
+use super::tables::{Place, Tables};
 use crate::{Budget, Keep, Query, Selected, StoreError};
 
 /// Shown in place of a stack whose dictionary entry is in a damaged file.
@@ -236,7 +236,7 @@ impl Output {
     }
 
     fn copy_stack(&mut self, tables: &Tables, hash: StackHash, id: u32) {
-        let Some(stack) = tables.stacks.get(id) else { return };
+        let stack = tables.frames(id);
         let mut copied = Vec::with_capacity(stack.len());
         for location in stack {
             copied.extend(self.copy_location(tables, *location));
@@ -245,26 +245,27 @@ impl Output {
     }
 
     fn copy_location(&mut self, tables: &Tables, id: LocationId) -> Option<LocationId> {
-        let hash = *tables.location_hashes.get(id.0 as usize)?;
+        let hash = tables.location_hash(id)?;
         if let Some(known) = self.locations.get(&hash) {
             return Some(*known);
         }
-        let location = tables.locations.get(id.0)?;
+        let (place, lines) = tables.place(id)?;
         let strings = &mut self.profile.strings;
-        let mut string = |id: StringId| strings.intern(tables.strings.get(id));
-        let lines = location.lines.iter().map(|l| Line {
+        let mut string = |id: StringId| strings.intern(tables.text(id));
+        let lines = lines.iter().map(|l| Line {
             function: string(l.function),
             system_name: string(l.system_name),
             file: string(l.file),
             line: l.line,
         });
         let lines = lines.collect();
-        let module = location.module.and_then(|m| tables.modules.get(m.0));
+        let module = place.module.and_then(|m| tables.module(m));
         let module = module
             .map(|m| Module { path: string(m.path), build_id: string(m.build_id) })
             .map(|m| ModuleId(self.profile.modules.intern(m)));
-        let copied =
-            LocationId(self.profile.locations.intern(Location { module, lines, ..*location }));
+        let Place { address, kind, low_confidence, unnamed, .. } = *place;
+        let location = Location { kind, module, address, lines, low_confidence, unnamed };
+        let copied = LocationId(self.profile.locations.intern(location));
         self.locations.insert(hash, copied);
         Some(copied)
     }

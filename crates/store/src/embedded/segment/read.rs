@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use infrared_profile::ValueType;
+use infrared_profile::{LocationId, ValueType};
 use parquet::data_type::ByteArray;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::statistics::Statistics;
@@ -12,8 +12,9 @@ use super::columns::{Lists, TableReader};
 use super::write::StackSink;
 use super::{FACTS, LOCATIONS, SERIES, STACKS, Segment, WINDOWS};
 use crate::embedded::head::{Fact, Window};
-use crate::embedded::ids::{LocationHash, SeriesHash, SeriesKey, StackHash};
+use crate::embedded::ids::{LocationHash, SeriesHash, SeriesKey, StackHash, kind_code};
 use crate::embedded::layout::SegmentName;
+use crate::embedded::tables::Tables;
 use crate::{StoreError, TimeRange};
 
 /// Flags of a location row.
@@ -56,24 +57,24 @@ impl LocationRow {
 
     /// The row of a location in memory.
     pub(in crate::embedded) fn of(
-        tables: &crate::embedded::tables::Tables,
-        id: LocationHash,
-        location: &infrared_profile::Location,
-    ) -> Self {
-        let text = |id| super::columns::text(tables.strings.get(id));
-        let module = location.module.and_then(|m| tables.modules.get(m.0));
+        tables: &Tables,
+        hash: LocationHash,
+        id: LocationId,
+    ) -> Option<Self> {
+        let (place, lines) = tables.place(id)?;
+        let text = |id| super::columns::text(tables.text(id));
+        let module = place.module.and_then(|m| tables.module(m));
         let flag = |set: bool, bit: i32| if set { bit } else { 0 };
-        Self {
-            id,
-            kind: crate::embedded::ids::kind_code(location.kind),
-            flags: flag(location.low_confidence, LOW_CONFIDENCE)
-                | flag(location.unnamed, UNNAMED)
+        Some(Self {
+            id: hash,
+            kind: kind_code(place.kind),
+            flags: flag(place.low_confidence, LOW_CONFIDENCE)
+                | flag(place.unnamed, UNNAMED)
                 | flag(module.is_some(), HAS_MODULE),
             module: module.map_or_else(|| ByteArray::from(""), |m| text(m.path)),
             build_id: module.map_or_else(|| ByteArray::from(""), |m| text(m.build_id)),
-            address: location.address,
-            lines: location
-                .lines
+            address: place.address,
+            lines: lines
                 .iter()
                 .map(|l| LineRow {
                     function: text(l.function),
@@ -82,7 +83,7 @@ impl LocationRow {
                     line: l.line,
                 })
                 .collect(),
-        }
+        })
     }
 }
 
