@@ -3,7 +3,6 @@
 use std::{
     cell::RefCell,
     collections::HashMap,
-    ffi::c_void,
     marker::PhantomData,
     os::fd::AsFd,
     time::{Duration, Instant},
@@ -11,11 +10,12 @@ use std::{
 
 use infrared_abi::{Pod, bytes_of};
 use libbpf_rs::{MapCore, MapFlags, MapHandle, MapType};
-use rustix::mm::{MapFlags as MmapFlags, ProtFlags, mmap, munmap};
+use rustix::mm::ProtFlags;
 
 use crate::{
     error::KernelError,
     extents::{Extent, Extents},
+    mapped::Mapped,
 };
 
 /// How long slabs stay at hand. A view's pages are all mapped at once, and count as our memory as long.
@@ -39,7 +39,7 @@ pub(crate) struct Arena<T> {
     slabs: Vec<MapHandle>,
     extents: Extents,
     /// Slabs that are at hand. Making a view costs more than most uses of it, and uses come in a row.
-    views: RefCell<HashMap<u32, SlabView>>,
+    views: RefCell<HashMap<u32, Mapped>>,
     let_go_at: Instant,
     element: PhantomData<T>,
 }
@@ -161,10 +161,10 @@ impl<T: Pod> Arena<T> {
     pub(crate) fn slab(&self, slab: u32) -> Result<*mut T, KernelError> {
         let mut views = self.views.borrow_mut();
         if let Some(view) = views.get(&slab) {
-            return Ok(view.start.cast());
+            return Ok(view.start().cast());
         }
         let view = self.map(slab)?;
-        let start = view.start.cast();
+        let start = view.start().cast();
         views.insert(slab, view);
         Ok(start)
     }
@@ -177,32 +177,12 @@ impl<T: Pod> Arena<T> {
         }
     }
 
-    fn map(&self, slab: u32) -> Result<SlabView, KernelError> {
+    fn map(&self, slab: u32) -> Result<Mapped, KernelError> {
         let map =
             self.slabs.get(slab as usize).ok_or(KernelError::NoMap { name: self.kind.what })?;
         let length = (self.kind.size as usize * size_of::<T>()).next_multiple_of(4096);
         let protection = ProtFlags::READ | ProtFlags::WRITE;
-        // SAFETY: a fresh mapping at an address of the kernel's choice disturbs no other.
-        let start = unsafe {
-            mmap(std::ptr::null_mut(), length, protection, MmapFlags::SHARED, map.as_fd(), 0)
-        }
-        .map_err(|e| KernelError::Memory { what: self.kind.what, source: e.into() })?;
-        Ok(SlabView { start, length })
-    }
-}
-
-/// A slab in our memory.
-#[derive(Debug)]
-struct SlabView {
-    start: *mut c_void,
-    length: usize,
-}
-
-impl Drop for SlabView {
-    fn drop(&mut self) {
-        // SAFETY: start and length are of the mapping that this view owns. A failure leaves it mapped: harmless.
-        let result = unsafe { munmap(self.start, self.length) };
-        debug_assert!(result.is_ok());
+        Mapped::new(self.kind.what, map.as_fd(), protection, (0, length))
     }
 }
 

@@ -1,15 +1,12 @@
 //! Loads the programs and owns everything of theirs. Lives on one thread, the agent's driver.
 
 use std::{
-    cell::RefCell, hash::BuildHasher, hash::RandomState, os::fd::AsFd, os::fd::AsRawFd,
-    os::fd::BorrowedFd, path::Path, rc::Rc, time::Duration,
+    hash::BuildHasher, hash::RandomState, os::fd::AsFd, os::fd::BorrowedFd, path::Path, rc::Rc,
+    time::Duration,
 };
 
 use infrared_abi::{IR_FILTER_CGROUPS, IR_FILTER_NONE, IR_FILTER_PIDS, bytes_of, ir_config};
-use libbpf_rs::{
-    Link, MapCore, MapHandle, Object, ObjectBuilder, OpenObject, ProgramMut, RingBuffer,
-    RingBufferBuilder,
-};
+use libbpf_rs::{Link, MapCore, MapHandle, Object, ObjectBuilder, OpenObject, ProgramMut};
 
 use crate::{
     cpus::{living_cpus, possible_cpus},
@@ -17,6 +14,7 @@ use crate::{
     live::Live,
     processes::ProcessMaps,
     records::Record,
+    ring::Ring,
     sampling::{Sampler, SamplerReport},
     sideband::Sideband,
     stats::{RunTime, Stats},
@@ -79,17 +77,11 @@ pub struct Kernel {
     on_cpu: Object,
     _process_events: Object,
     _links: Vec<Link>,
-    ring: RingBuffer<'static>,
-    inbox: Rc<RefCell<Inbox>>,
+    ring: Ring,
+    damaged: u64,
     cpus: (MapHandle, u32),
     live: Rc<Live>,
     hash_key: u64,
-}
-
-#[derive(Debug, Default)]
-struct Inbox {
-    records: Vec<Record>,
-    damaged: u64,
 }
 
 impl Kernel {
@@ -120,8 +112,7 @@ impl Kernel {
             map("ir_filter_cgroups")?,
             Rc::clone(&live),
         );
-        let inbox = Rc::new(RefCell::new(Inbox::default()));
-        let ring = open_ring(&map("ir_records")?, &inbox)?;
+        let ring = Ring::open(map("ir_records")?)?;
         let mut links = Vec::new();
         for program in process_events.progs_mut() {
             let name = program.name().to_string_lossy().into_owned();
@@ -141,7 +132,7 @@ impl Kernel {
             _process_events: process_events,
             _links: links,
             ring,
-            inbox,
+            damaged: 0,
             cpus,
             live,
             hash_key,
@@ -162,9 +153,7 @@ impl Kernel {
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
         self.tables.let_go();
         self.processes.let_go();
-        // SAFETY: libbpf's epoll descriptor lives as long as the ring, which outlives this call.
-        let ring = unsafe { BorrowedFd::borrow_raw(self.ring.epoll_fd()) };
-        let mut fds = vec![PollFd::from_borrowed_fd(ring, PollFlags::IN)];
+        let mut fds = vec![PollFd::from_borrowed_fd(self.ring.fd(), PollFlags::IN)];
         let others = others.iter().copied();
         fds.extend(
             self.sideband.fds().chain(others).map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)),
@@ -179,15 +168,14 @@ impl Kernel {
 
     /// Takes all waiting records.
     pub fn take_records(&mut self) -> Vec<Record> {
-        if let Err(error) = self.ring.consume() {
-            tracing::warn!(%error, "cannot read the ring buffer");
-        }
-        std::mem::take(&mut self.inbox.borrow_mut().records)
+        let (damaged, mut records) = (&mut self.damaged, Vec::new());
+        self.ring.drain(|bytes| *damaged += u64::from(!Record::decode(bytes, &mut records)));
+        records
     }
 
     /// Records that could not be decoded, which would be a defect.
     pub fn damaged_records(&self) -> u64 {
-        self.inbox.borrow().damaged
+        self.damaged
     }
 
     /// Begins a new window: stacks are sent anew. Returns its number.
@@ -297,8 +285,7 @@ fn configure(
     map.set_initial_value(bytes_of(&constants)).map_err(|source| KernelError::Open { name, source })
 }
 
-/// Each CPU may send a copy of a stack, of up to a MiB, before user space reads. The kernel maps the ring twice in a row, and
-/// both count as resident memory of ours.
+/// Each CPU may send a copy of a stack, of up to a MiB, before user space reads. All of it counts as resident memory of ours.
 fn ring_bytes(config: &KernelConfig, cpus: u32) -> u32 {
     let bytes = config.ring_bytes.unwrap_or((2 << 20) * (cpus as usize).clamp(2, 4));
     bytes.max(64 << 10).next_power_of_two().min(1 << 30) as u32
@@ -325,29 +312,4 @@ fn handle(object: &Object, name: &'static str) -> Result<MapHandle, KernelError>
 
 fn sampling_program(object: &Object) -> Result<ProgramMut<'_>, KernelError> {
     object.progs_mut().next().ok_or(KernelError::NoMap { name: "ir_on_cpu" })
-}
-
-fn open_ring(
-    map: &MapHandle,
-    inbox: &Rc<RefCell<Inbox>>,
-) -> Result<RingBuffer<'static>, KernelError> {
-    let failed = |source| KernelError::Map { action: "read", map: "ir_records", source };
-    let inbox = Rc::clone(inbox);
-    let mut builder = RingBufferBuilder::new();
-    builder
-        .add(map, move |bytes| {
-            let mut inbox = inbox.borrow_mut();
-            if !Record::decode(bytes, &mut inbox.records) {
-                inbox.damaged += 1;
-            }
-            0
-        })
-        .map_err(failed)?;
-    builder.build().map_err(failed)
-}
-
-impl Drop for Kernel {
-    fn drop(&mut self) {
-        tracing::debug!(fd = self.ring.epoll_fd().as_raw_fd(), "kernel side unloaded");
-    }
 }

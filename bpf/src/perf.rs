@@ -1,16 +1,15 @@
 //! `perf_event_open`, and the ring buffer that the kernel fills for an event.
 
 use std::{
-    ffi::c_void,
     io,
     os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd},
     sync::atomic::{AtomicU64, Ordering, fence},
 };
 
 use perf_event_open_sys::{bindings, perf_event_open};
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::mm::ProtFlags;
 
-use crate::error::KernelError;
+use crate::{error::KernelError, mapped::Mapped};
 
 /// An event on one CPU, for all processes.
 pub(crate) fn open_on_cpu(attr: &mut bindings::perf_event_attr, cpu: u32) -> io::Result<OwnedFd> {
@@ -29,13 +28,9 @@ pub(crate) fn open_on_cpu(attr: &mut bindings::perf_event_attr, cpu: u32) -> io:
 #[derive(Debug)]
 pub(crate) struct PerfRing {
     fd: OwnedFd,
-    start: *mut c_void,
-    length: usize,
+    mapped: Mapped,
     data_length: usize,
 }
-
-// SAFETY: the mapping is owned by this value alone, and the kernel's side of it is synchronised by head and tail.
-unsafe impl Send for PerfRing {}
 
 const PAGE: usize = 4096;
 /// Bytes of the largest record that we ask for: a mapping, with a path of `PATH_MAX` (include/uapi/linux/limits.h).
@@ -44,14 +39,10 @@ const LARGEST_RECORD: u64 = 4096 + 256;
 impl PerfRing {
     /// Maps the ring of `fd`; `pages` is a power of two.
     pub(crate) fn new(fd: OwnedFd, pages: usize) -> Result<Self, KernelError> {
-        let length = (pages + 1) * PAGE;
-        // SAFETY: a fresh mapping at an address of the kernel's choice disturbs no other.
-        let start = unsafe {
-            let protection = ProtFlags::READ | ProtFlags::WRITE;
-            mmap(std::ptr::null_mut(), length, protection, MapFlags::SHARED, fd.as_fd(), 0)
-        }
-        .map_err(|e| KernelError::Memory { what: "perf ring buffer", source: e.into() })?;
-        Ok(Self { fd, start, length, data_length: pages * PAGE })
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        let whole = (0, (pages + 1) * PAGE);
+        let mapped = Mapped::new("perf ring buffer", fd.as_fd(), protection, whole)?;
+        Ok(Self { fd, mapped, data_length: pages * PAGE })
     }
 
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
@@ -61,7 +52,7 @@ impl PerfRing {
     /// Hands every waiting record (header included) to `each`, and gives their room back. Returns whether there was hardly
     /// any room left: the kernel may have had to leave records out.
     pub(crate) fn drain(&mut self, mut each: impl FnMut(&[u8])) -> bool {
-        let page = self.start.cast::<bindings::perf_event_mmap_page>();
+        let page = self.mapped.start().cast::<bindings::perf_event_mmap_page>();
         // SAFETY: the first page of the mapping is the kernel's state page; both counters are aligned u64s in it that
         // the kernel and we access atomically.
         let (head, tail) = unsafe {
@@ -98,17 +89,9 @@ impl PerfRing {
         // SAFETY: offset and first stay inside the ring, which starts one page into the mapping; the kernel does not
         // write between tail and head.
         unsafe {
-            let ring = self.start.cast::<u8>().add(PAGE);
+            let ring = self.mapped.start().cast::<u8>().add(PAGE);
             into.extend_from_slice(std::slice::from_raw_parts(ring.add(offset), first));
             into.extend_from_slice(std::slice::from_raw_parts(ring, length - first));
         }
-    }
-}
-
-impl Drop for PerfRing {
-    fn drop(&mut self) {
-        // SAFETY: start and length are of the mapping that this value owns.
-        let result = unsafe { munmap(self.start, self.length) };
-        debug_assert!(result.is_ok());
     }
 }

@@ -1,7 +1,7 @@
 //! Who is sampled, how often, and what becomes of every sample.
 
 use infrared_bpf::{
-    Filter, KernelConfig,
+    CopiedMemory, Filter, KernelConfig,
     abi::{IR_SAMPLE_KERNEL_THREAD, IR_STAT_DEFERRED, IR_STAT_LOST_RING_FULL, IR_STAT_SAMPLES},
 };
 
@@ -80,6 +80,27 @@ fn every_sample_is_delivered_or_counted_when_the_ring_is_full() {
     session.kernel.resume().unwrap();
     subject.tell("burn 50");
     assert!(session.take().heads().next().is_some(), "a ring that was emptied takes records");
+}
+
+#[test]
+fn records_that_go_round_the_end_of_the_ring_are_whole() {
+    const RING: usize = 64 << 10;
+    let (mut session, mut subject) =
+        Session::with_subject(&KernelConfig { ring_bytes: Some(RING), ..config() });
+    let (mut delivered, mut copied) = (0, 0);
+    for _ in 0..100 {
+        subject.tell("burn 10");
+        // Fails if a record cannot be decoded.
+        let taken = session.take();
+        delivered += taken.heads().count() as u64;
+        copied +=
+            taken.deferred.iter().flat_map(|d| &d.memory).map(CopiedMemory::len).sum::<usize>();
+    }
+    session.kernel.pause().unwrap();
+    delivered += session.take().heads().count() as u64;
+    assert!(copied > 4 * RING, "{copied} bytes of stacks: the ring has hardly gone round");
+    let lost = session.stat(IR_STAT_LOST_RING_FULL);
+    assert_eq!(session.stat(IR_STAT_SAMPLES), delivered + lost);
 }
 
 #[test]
