@@ -1,116 +1,185 @@
-//! Named addresses, and the strings that they share. Both bounded in bytes.
+//! Named addresses, and the strings that they share, bounded in bytes.
+//!
+//! There are tens of thousands, and they live long: an allocation for each, beside those of every window, left the heap full
+//! of holes. So they are kept in two generations, each of few allocations, that is only added to and goes as a whole. What is
+//! asked for moves into the younger one; when that is full it becomes the elder, and what was in the elder, not asked for in
+//! all that time, goes.
 
-use std::collections::HashSet;
+use std::collections::HashMap as BatchMap;
 use std::sync::Arc;
 
-use lru::LruCache;
+use hashbrown::HashMap;
 
-use crate::line::Symbolized;
+use crate::line::{Line, Symbolized};
+use crate::texts::Texts;
 
 /// An image, as a number of our own.
 pub(crate) type ImageSerial = u32;
 
-/// Results by (image, stated address), the least recently used going first.
+/// Results by (image, stated address).
 pub(crate) struct ResultCache {
-    results: LruCache<(ImageSerial, u64), Symbolized>,
-    bytes: usize,
+    young: Generation,
+    old: Generation,
     max_bytes: usize,
 }
 
-/// What an entry costs beyond its lines: the map's node and the allocation's header.
-const ENTRY: usize = 112;
-
-fn cost(symbolized: &Symbolized) -> usize {
-    ENTRY + size_of_val::<[_]>(&symbolized.lines)
+#[derive(Default)]
+struct Generation {
+    entries: HashMap<(ImageSerial, u64), Entry>,
+    lines: Vec<KeptLine>,
+    texts: Texts,
 }
+
+/// Which lines an address has.
+#[derive(Clone, Copy)]
+struct Entry {
+    first: u32,
+    count: u32,
+    unnamed: bool,
+}
+
+/// [`Line`], its texts by number.
+#[derive(Clone, Copy)]
+struct KeptLine {
+    function: u32,
+    system_name: u32,
+    file: u32,
+    line: u32,
+}
+
+/// The texts of a batch's answers, each made once.
+pub(crate) type Shared = BatchMap<Box<str>, Arc<str>>;
 
 impl ResultCache {
     pub(crate) fn new(max_bytes: usize) -> Self {
-        Self { results: LruCache::unbounded(), bytes: 0, max_bytes }
+        Self { young: Generation::default(), old: Generation::default(), max_bytes }
     }
 
-    pub(crate) fn get(&mut self, image: ImageSerial, svma: u64) -> Option<Symbolized> {
-        self.results.get(&(image, svma)).cloned()
-    }
-
-    pub(crate) fn insert(&mut self, image: ImageSerial, svma: u64, symbolized: Symbolized) {
-        self.bytes += cost(&symbolized);
-        if let Some(replaced) = self.results.put((image, svma), symbolized) {
-            self.bytes -= cost(&replaced);
+    pub(crate) fn get(
+        &mut self,
+        image: ImageSerial,
+        svma: u64,
+        shared: &mut Shared,
+    ) -> Option<Symbolized> {
+        if let Some(found) = self.young.get((image, svma), shared) {
+            return Some(found);
         }
-        while self.bytes > self.max_bytes
-            && let Some((_, dropped)) = self.results.pop_lru()
-        {
-            self.bytes -= cost(&dropped);
-        }
+        let found = self.old.get((image, svma), shared)?;
+        self.insert(image, svma, &found);
+        Some(found)
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
-    }
-}
-
-/// One copy of each string in use.
-#[derive(Default)]
-pub(crate) struct Strings {
-    held: HashSet<Arc<str>>,
-    bytes: usize,
-    sweep_at: usize,
-}
-
-/// The least growth between two sweeps.
-const SWEEP_STEP: usize = 1 << 20;
-
-impl Strings {
-    pub(crate) fn share(&mut self, text: &str) -> Arc<str> {
-        if let Some(held) = self.held.get(text) {
-            return Arc::clone(held);
-        }
-        self.sweep();
-        let shared: Arc<str> = text.into();
-        self.bytes += text.len() + ENTRY / 2;
-        self.held.insert(Arc::clone(&shared));
-        shared
-    }
-
-    /// Drops strings that nobody else holds, whenever the total has doubled since the last time.
-    fn sweep(&mut self) {
-        if self.bytes < self.sweep_at.max(SWEEP_STEP) {
+    pub(crate) fn insert(&mut self, image: ImageSerial, svma: u64, symbolized: &Symbolized) {
+        let most = self.max_bytes / 2;
+        if cost(symbolized) > most {
             return;
         }
-        self.held.retain(|s| Arc::strong_count(s) > 1);
-        self.bytes = self.held.iter().map(|s| s.len() + ENTRY / 2).sum();
-        self.sweep_at = self.bytes * 2;
+        if self.young.bytes_with(symbolized) > most {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert((image, svma), symbolized);
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        self.young.bytes() + self.old.bytes()
+    }
+}
+
+/// The most that an entry can add, but for the growth of tables.
+fn cost(symbolized: &Symbolized) -> usize {
+    let line = |line: &Line| {
+        let text = line.function.len() + line.system_name.len() + line.file.len();
+        size_of::<KeptLine>() + text + 3 * size_of::<u32>()
+    };
+    symbolized.lines.iter().map(line).sum()
+}
+
+impl Generation {
+    fn get(&self, key: (ImageSerial, u64), shared: &mut Shared) -> Option<Symbolized> {
+        let entry = self.entries.get(&key)?;
+        let lines = self.lines.get(entry.first as usize..)?.get(..entry.count as usize)?;
+        let mut text = |number: u32| {
+            let text = self.texts.get(number);
+            if let Some(known) = shared.get(text) {
+                return Arc::clone(known);
+            }
+            let made: Arc<str> = text.into();
+            shared.insert(text.into(), Arc::clone(&made));
+            made
+        };
+        let lines = lines.iter().map(|kept| Line {
+            function: text(kept.function),
+            system_name: text(kept.system_name),
+            file: text(kept.file),
+            line: kept.line,
+        });
+        Some(Symbolized { lines: lines.collect(), unnamed: entry.unnamed })
+    }
+
+    fn insert(&mut self, key: (ImageSerial, u64), symbolized: &Symbolized) {
+        let first = self.lines.len() as u32;
+        for line in &*symbolized.lines {
+            let [function, system_name, file] =
+                [&line.function, &line.system_name, &line.file].map(|text| self.texts.number(text));
+            self.lines.push(KeptLine { function, system_name, file, line: line.line });
+        }
+        let count = symbolized.lines.len() as u32;
+        self.entries.insert(key, Entry { first, count, unnamed: symbolized.unnamed });
+    }
+
+    fn bytes(&self) -> usize {
+        self.entries.allocation_size() + size_of_val(&*self.lines) + self.texts.bytes()
+    }
+
+    /// At most, once it holds `symbolized` too: its tables may have to grow to twice their size.
+    fn bytes_with(&self, symbolized: &Symbolized) -> usize {
+        let is_full = self.entries.len() == self.entries.capacity();
+        let grown = if is_full { self.entries.allocation_size() } else { 0 };
+        self.bytes() + grown + self.texts.growth(3 * symbolized.lines.len()) + cost(symbolized)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::line::Line;
 
-    fn symbolized(strings: &mut Strings, name: &str) -> Symbolized {
-        let name = strings.share(name);
-        let file = strings.share("file.c");
-        let line = Line { function: Arc::clone(&name), system_name: name, file, line: 1 };
-        Symbolized { lines: [line].into(), unnamed: false }
+    fn symbolized(name: &str) -> Symbolized {
+        let name: Arc<str> = name.into();
+        let line =
+            Line { function: Arc::clone(&name), system_name: name, file: "file.c".into(), line: 1 };
+        Symbolized { lines: [line.clone(), line].into(), unnamed: false }
     }
 
     #[test]
-    fn results_stay_within_the_budget_and_the_recent_ones_stay() {
-        let mut strings = Strings::default();
-        let mut cache = ResultCache::new(20_000);
-        for svma in 0..100_000 {
-            cache.insert(1, svma, symbolized(&mut strings, &format!("function_{svma:020}")));
-            cache.insert(1, svma, symbolized(&mut strings, "again"));
-            assert!(cache.bytes() <= 20_000);
+    fn results_stay_within_the_budget_and_those_that_are_asked_for_stay() {
+        let mut cache = ResultCache::new(40_000);
+        cache.insert(7, 7, &symbolized("asked for"));
+        for svma in 0..50_000 {
+            cache.insert(1, svma, &symbolized(&format!("function_{svma:020}")));
+            cache.insert(1, svma, &symbolized("again"));
+            assert!(cache.bytes() <= 40_000, "{}", cache.bytes());
+            let asked_for = cache.get(7, 7, &mut Shared::new());
+            assert_eq!(asked_for, Some(symbolized("asked for")), "{svma}");
         }
-        assert!(cache.get(1, 0).is_none() && cache.get(2, 99_999).is_none());
-        assert_eq!(&*cache.get(1, 99_999).unwrap().lines[0].function, "again");
-        assert!(strings.bytes() < 2 * SWEEP_STEP, "unused strings are dropped");
+        let mut get = |image, svma| cache.get(image, svma, &mut Shared::new());
+        assert!(get(1, 0).is_none() && get(2, 49_999).is_none());
+        assert_eq!(get(1, 49_999), Some(symbolized("again")));
+        assert!(get(1, 49_990).is_some());
+    }
+
+    #[test]
+    fn without_room_nothing_is_kept() {
+        let mut cache = ResultCache::new(0);
+        cache.insert(1, 1, &symbolized("a"));
+        assert!(cache.get(1, 1, &mut Shared::new()).is_none());
+    }
+
+    #[test]
+    fn answers_of_a_batch_share_their_texts() {
+        let mut cache = ResultCache::new(1 << 20);
+        (0..2).for_each(|svma| cache.insert(1, svma, &symbolized("a")));
+        let mut shared = Shared::new();
+        let [a, b] = [0, 1].map(|svma| cache.get(1, svma, &mut shared).unwrap());
+        assert!(Arc::ptr_eq(&a.lines[0].function, &b.lines[1].system_name));
     }
 }

@@ -26,6 +26,7 @@ mod split_file;
 mod stats;
 mod symbolizer;
 mod text_lines;
+mod texts;
 
 pub use debug_file::{DebugSearch, OpenBelow, open_below};
 pub use demangle::demangle;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use lru::LruCache;
 
-use crate::cache::{ImageSerial, ResultCache, Strings};
+use crate::cache::{ImageSerial, ResultCache, Shared};
 use crate::debug_file::DebugSearch;
 use crate::demangle::demangle;
 use crate::dwarf::Kept;
@@ -24,7 +24,7 @@ const MAX_IMAGES: usize = 4096;
 /// Memory that a [`Symbolizer`] may use, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Named addresses, without their strings, which are shared and take about as much again.
+    /// Named addresses, with their strings.
     pub result_bytes: usize,
     /// Where units and functions are in debug information, kept between batches.
     pub index_bytes: usize,
@@ -81,7 +81,6 @@ impl fmt::Debug for Symbolizer {
 pub struct Symbolizer {
     limits: Limits,
     results: ResultCache,
-    strings: Strings,
     images: LruCache<ImageId, (ImageSerial, ImageMemory)>,
     next_serial: ImageSerial,
     stats: Stats,
@@ -92,7 +91,6 @@ impl Symbolizer {
         Self {
             limits,
             results: ResultCache::new(limits.result_bytes),
-            strings: Strings::default(),
             images: LruCache::unbounded(),
             next_serial: 0,
             stats: Stats::default(),
@@ -105,8 +103,9 @@ impl Symbolizer {
         let (serial, mut memory) = self.take_image(image.id);
         let mut known = HashMap::new();
         let mut missing = Vec::new();
+        let mut shared = Shared::new();
         for &svma in svmas {
-            if let Some(symbolized) = self.results.get(serial, svma) {
+            if let Some(symbolized) = self.results.get(serial, svma, &mut shared) {
                 self.stats.hits += 1;
                 known.insert(svma, symbolized);
             } else {
@@ -121,11 +120,11 @@ impl Symbolizer {
         }
         self.return_image(image.id, serial, memory);
         let module = image.search.module();
-        let mut name = |svma: &u64| match known.get(svma) {
+        let name = |svma: &u64| match known.get(svma) {
             Some(symbolized) => symbolized.clone(),
-            None => self.unnamed(&module, *svma),
+            None => finish(&module, *svma, Vec::new(), &mut Functions::new()),
         };
-        svmas.iter().map(&mut name).collect()
+        svmas.iter().map(name).collect()
     }
 
     fn resolve(
@@ -158,38 +157,11 @@ impl Symbolizer {
         let mut functions = HashMap::new();
         for (&svma, frames) in missing.iter().zip(frames) {
             let start = starts.get(&svma).copied().unwrap_or(svma);
-            let symbolized = self.finish(&module, start, frames, &mut functions);
+            let symbolized = finish(&module, start, frames, &mut functions);
             self.stats.unnamed += u64::from(symbolized.unnamed);
-            self.results.insert(serial, svma, symbolized.clone());
+            self.results.insert(serial, svma, &symbolized);
             known.insert(svma, symbolized);
         }
-    }
-
-    /// `start` stands for the name of what has none.
-    fn finish(
-        &mut self,
-        module: &str,
-        start: u64,
-        frames: Vec<Frame>,
-        functions: &mut Functions,
-    ) -> Symbolized {
-        let unnamed = is_unnamed(&frames);
-        let frames = if frames.is_empty() { vec![Frame::default()] } else { frames };
-        let lines = frames.into_iter().map(|frame| {
-            let system_name = frame.system_name.unwrap_or_else(|| placeholder(module, start));
-            let function = frame.function.unwrap_or_else(|| demangled(functions, &system_name));
-            Line {
-                function: self.strings.share(&function),
-                system_name: self.strings.share(&system_name),
-                file: self.strings.share(frame.file.as_deref().unwrap_or_default()),
-                line: frame.line,
-            }
-        });
-        Symbolized { lines: lines.collect(), unnamed }
-    }
-
-    fn unnamed(&mut self, module: &str, svma: u64) -> Symbolized {
-        self.finish(module, svma, Vec::new(), &mut Functions::new())
     }
 
     fn take_image(&mut self, id: &ImageId) -> (ImageSerial, ImageMemory) {
@@ -226,8 +198,20 @@ impl Symbolizer {
     pub fn size(&self) -> usize {
         let held = |memory: &ImageMemory| memory.dwarf.size() + memory.kept.size();
         let indexes: usize = self.images.iter().map(|(_, (_, memory))| held(memory)).sum();
-        self.results.bytes() + self.strings.bytes() + indexes
+        self.results.bytes() + indexes
     }
+}
+
+/// `start` stands for the name of what has none.
+fn finish(module: &str, start: u64, frames: Vec<Frame>, functions: &mut Functions) -> Symbolized {
+    let unnamed = is_unnamed(&frames);
+    let frames = if frames.is_empty() { vec![Frame::default()] } else { frames };
+    let lines = frames.into_iter().map(|frame| {
+        let system_name = frame.system_name.unwrap_or_else(|| placeholder(module, start));
+        let function = frame.function.unwrap_or_else(|| demangled(functions, &system_name));
+        Line { function, system_name, file: frame.file.unwrap_or_default(), line: frame.line }
+    });
+    Symbolized { lines: lines.collect(), unnamed }
 }
 
 /// Linker name → demangled name, for one batch.
