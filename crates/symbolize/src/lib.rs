@@ -18,6 +18,7 @@ mod go;
 mod input;
 mod kernel;
 mod line;
+mod packed;
 mod paged;
 mod perf_map;
 mod perf_maps;

@@ -12,7 +12,7 @@ use gimli::{Error, LittleEndian, Reader, ReaderOffsetId, Result};
 
 use crate::input::{ReadAt, read_exact_at};
 
-const PAGE: usize = 16 << 10;
+pub(crate) const PAGE: usize = 16 << 10;
 /// The longest string or block that is copied or searched for its end.
 pub(crate) const MAX_STRING: usize = 1 << 20;
 

@@ -42,6 +42,8 @@ pub(crate) struct Resolver<'a> {
     pub(crate) stats: &'a mut Stats,
     /// Bytes held while the batch lasts.
     pub(crate) transient_bytes: u64,
+    /// Bytes of debug information held from this batch to the next.
+    pub(crate) packed_bytes: usize,
 }
 
 impl Resolver<'_> {
@@ -100,6 +102,7 @@ impl Resolver<'_> {
         let budget = DebugBudget {
             page_bytes: self.transient_bytes / 4,
             inflated_bytes: self.transient_bytes / 2,
+            packed_bytes: self.packed_bytes,
             reads: self.transient_bytes.saturating_mul(READS_PER_BYTE),
         };
         let own = separate.is_none().then(|| debug_file::own_supplement(self.binary, self.search));

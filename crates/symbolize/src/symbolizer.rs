@@ -28,8 +28,9 @@ pub struct Limits {
     pub result_bytes: usize,
     /// Where units and functions are in debug information, kept between batches.
     pub index_bytes: usize,
-    /// Decompressed sections of debug information, kept between batches for the images that were named last.
-    pub inflated_bytes: usize,
+    /// Sections of debug information that their files have compressed, kept between batches for the images that were named last:
+    /// compressed anew, in pages, to about half.
+    pub packed_bytes: usize,
     /// One image's pages and decompressed sections while a batch lasts. Compressed debug information
     /// that takes more than half of it is not used. The work on a batch is bounded in proportion.
     pub transient_bytes: u64,
@@ -40,7 +41,7 @@ impl Default for Limits {
         Self {
             result_bytes: 8 << 20,
             index_bytes: 8 << 20,
-            inflated_bytes: 10 << 20,
+            packed_bytes: 5 << 20,
             transient_bytes: 64 << 20,
         }
     }
@@ -146,6 +147,7 @@ impl Symbolizer {
             memory,
             stats: &mut self.stats,
             transient_bytes: self.limits.transient_bytes,
+            packed_bytes: self.limits.packed_bytes,
         };
         let frames = resolver.resolve(missing);
         let named = missing.iter().zip(&frames);
@@ -183,7 +185,7 @@ impl Symbolizer {
         for (_, (_, memory)) in &mut self.images {
             memory.dwarf.shrink(self.limits.index_bytes - indexes);
             indexes += memory.dwarf.size();
-            if kept + memory.kept.size() > self.limits.inflated_bytes {
+            if kept + memory.kept.size() > self.limits.packed_bytes {
                 memory.kept = Kept::default();
             }
             kept += memory.kept.size();

@@ -47,6 +47,7 @@ impl FrameNamer {
         let limits = Limits {
             result_bytes: budget_bytes / 3,
             index_bytes: budget_bytes / 3,
+            packed_bytes: budget_bytes / 4,
             ..Limits::default()
         };
         Self {

@@ -10,6 +10,7 @@ use super::sections::{Debug, DebugFile, Kept};
 use crate::elf::Elf;
 use crate::elf::section::Contents;
 use crate::error::{Error, Result};
+use crate::input::ReadAt;
 use crate::paged::{Backing, Fuel, PageCache, SectionReader};
 
 const SECTIONS: [SectionId; 10] = [
@@ -41,6 +42,8 @@ pub(crate) struct DebugBudget {
     pub(crate) page_bytes: u64,
     /// Bytes of decompressed sections.
     pub(crate) inflated_bytes: u64,
+    /// Bytes of sections that are kept for the next batch.
+    pub(crate) packed_bytes: usize,
     /// Reads before the batch gives up.
     pub(crate) reads: u64,
 }
@@ -49,6 +52,7 @@ pub(crate) struct Opener<'a> {
     pages: Rc<RefCell<PageCache>>,
     fuel: Rc<Fuel>,
     memory_left: u64,
+    packed_bytes: usize,
     next_id: u32,
     kept: &'a mut Kept,
 }
@@ -61,6 +65,7 @@ impl<'a> Opener<'a> {
             pages: PageCache::new(budget.page_bytes),
             fuel: Fuel::new(budget.reads),
             memory_left: budget.inflated_bytes,
+            packed_bytes: budget.packed_bytes,
             next_id: 0,
             kept,
         }
@@ -173,27 +178,26 @@ impl<'a> Opener<'a> {
         let Some(section) = elf.section(name) else {
             return Ok(self.section(0, Backing::Empty));
         };
-        if let Some(bytes) = key.and_then(|key| self.kept.inflated.get(&key).map(Rc::clone)) {
-            return Ok(self.inflated(bytes));
+        if let Some(packed) = key.and_then(|key| self.kept.section(key)) {
+            return Ok(self.paged(packed.len(), packed, 0));
         }
         Ok(match elf.contents(section, self.memory_left)? {
             Contents::InFile { offset, size } => {
-                let (source, pages) = (Rc::clone(elf.source()), Rc::clone(&self.pages));
-                self.section(size as usize, Backing::File { source, offset, pages })
+                self.paged(size as usize, Rc::clone(elf.source()), offset)
             }
             Contents::Decompressed(bytes) => {
-                let bytes = Rc::new(bytes);
+                self.memory_left = self.memory_left.saturating_sub(bytes.len() as u64);
                 if let Some(key) = key {
-                    self.kept.inflated.insert(key, Rc::clone(&bytes));
+                    self.kept.keep(key, &bytes, self.packed_bytes)?;
                 }
-                self.inflated(bytes)
+                self.section(bytes.len(), Backing::Memory(Rc::new(bytes)))
             }
         })
     }
 
-    fn inflated(&mut self, bytes: Rc<Vec<u8>>) -> SectionReader {
-        self.memory_left = self.memory_left.saturating_sub(bytes.len() as u64);
-        self.section(bytes.len(), Backing::Memory(bytes))
+    fn paged(&mut self, len: usize, source: Rc<dyn ReadAt>, offset: u64) -> SectionReader {
+        let pages = Rc::clone(&self.pages);
+        self.section(len, Backing::File { source, offset, pages })
     }
 
     fn section(&mut self, len: usize, backing: Backing) -> SectionReader {

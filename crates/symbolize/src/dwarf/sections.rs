@@ -9,6 +9,7 @@ use gimli::{Abbreviations, DebugInfoOffset, Dwarf, SectionId, Unit, UnitHeader, 
 
 use super::names::Name;
 use crate::error::{Error, Result};
+use crate::packed::Packed;
 use crate::paged::{Fuel, SectionReader};
 
 /// Reads that one unit's header, abbreviations and file table may take. The largest seen take some
@@ -33,16 +34,45 @@ pub(super) enum DebugFile {
 /// to list its units costs more than to look the addresses up.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
-    pub(super) inflated: HashMap<(DebugFile, SectionId), Rc<Vec<u8>>>,
+    packed: HashMap<(DebugFile, SectionId), Rc<Packed>>,
+    /// There is no room for it: it is not packed in vain each time.
+    is_too_large: bool,
     offsets: HashMap<DebugFile, Rc<[usize]>>,
 }
 
 impl Kept {
     /// Bytes held.
     pub(crate) fn size(&self) -> usize {
-        let inflated: usize = self.inflated.values().map(|bytes| bytes.len()).sum();
+        let packed = self.packed_bytes();
         let offsets: usize = self.offsets.values().map(|offsets| size_of_val::<[_]>(offsets)).sum();
-        inflated + offsets
+        packed + offsets
+    }
+
+    fn packed_bytes(&self) -> usize {
+        self.packed.values().map(|packed| packed.size()).sum()
+    }
+
+    pub(super) fn section(&self, key: (DebugFile, SectionId)) -> Option<Rc<Packed>> {
+        self.packed.get(&key).map(Rc::clone)
+    }
+
+    /// Keeps a section's bytes; none of the image's if all of them take more than `most` bytes.
+    pub(super) fn keep(
+        &mut self,
+        key: (DebugFile, SectionId),
+        plain: &[u8],
+        most: usize,
+    ) -> Result<()> {
+        if self.is_too_large {
+            return Ok(());
+        }
+        if let Some(packed) = Packed::new(plain, most.saturating_sub(self.packed_bytes()))? {
+            self.packed.insert(key, Rc::new(packed));
+        } else {
+            self.packed = HashMap::new();
+            self.is_too_large = true;
+        }
+        Ok(())
     }
 
     pub(super) fn offsets(&self, file: DebugFile) -> Option<Rc<[usize]>> {

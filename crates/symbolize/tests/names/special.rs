@@ -139,9 +139,9 @@ fn what_one_batch_leaves_for_the_next_changes_no_name_and_is_bounded() {
     let svmas = compare::spread(&elf, 200).expect("addresses");
     let fresh = names(&elf, &svmas);
     let mut held = Vec::new();
-    for inflated_bytes in [0, 1 << 20] {
+    for packed_bytes in [0, 1 << 20] {
         // Without results of its own, every batch asks the debug information.
-        let limits = Limits { result_bytes: 0, inflated_bytes, ..Limits::default() };
+        let limits = Limits { result_bytes: 0, packed_bytes, ..Limits::default() };
         let mut symbolizer = Symbolizer::new(limits);
         for _ in 0..3 {
             let named = compare::ours(&mut symbolizer, &elf, &svmas).expect("the file is there");
