@@ -4,10 +4,13 @@
 //! module's name without extension, `bpf` for BPF programs; all addresses 0 where the reader may not see
 //! them (`kernel.kptr_restrict`).
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io::{self, BufRead};
 use std::sync::Arc;
 
 use crate::line::{Line, Symbolized};
+use crate::packed::{Packer, Pages};
 use crate::text_lines;
 
 /// The kernel's own limit is 512 bytes for a name.
@@ -17,129 +20,124 @@ const MAX_SYMBOLS: usize = 4 << 20;
 const MAX_NAMES: usize = 256 << 20;
 /// No function is larger; an address further from its symbol is not named.
 const MAX_REACH: u64 = 4 << 20;
-const NO_NAME: u32 = u32::MAX;
+/// Names that are compressed together.
+const PAGE_NAMES: usize = 512;
+/// Symbols that are at hand. A running kernel is seen in some 2,000 functions.
+const AT_HAND: usize = 8192;
 const UNNAMED: &str = "[kernel]";
 
 /// A function of the kernel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KernelSymbol<'a> {
-    pub name: &'a str,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KernelSymbol {
+    pub name: Arc<str>,
     /// The module's name, `bpf` for a BPF program; none for the kernel itself.
-    pub module: Option<&'a str>,
+    pub module: Option<Arc<str>>,
     /// Address of its first instruction.
     pub start: u64,
 }
 
-/// The code symbols of a running kernel, some 14 bytes and the name each.
+/// The code symbols of a running kernel, some 13 bytes each: few are ever asked for.
 #[derive(Debug, Default)]
 pub struct KernelSymbols {
     starts: Vec<u64>,
-    names: Vec<u32>,
-    modules: Vec<u16>,
-    text: String,
-    module_names: Vec<Box<str>>,
+    /// For each a line, `name\tmodule`; an empty one for what only ends a range of code.
+    lines: Pages,
+    /// By index. `None` for what has no name.
+    at_hand: RefCell<HashMap<usize, Option<KernelSymbol>>>,
     masked: bool,
 }
 
-/// One line, as long as the table is being built.
+/// One symbol, as long as the table is being built.
 struct Entry {
     start: u64,
-    name: u32,
-    module: u16,
+    /// Where its line begins.
+    line: u32,
 }
 
 impl KernelSymbols {
     /// Reads the whole table. Lines that are not symbols are passed over.
     pub fn load(reader: impl BufRead) -> io::Result<Self> {
-        let mut symbols = Self::default();
-        let mut entries = Vec::new();
+        let (mut text, mut entries) = (String::from("\n"), Vec::new());
         let (mut lines, mut seen_address) = (0u64, false);
         text_lines::for_each(reader, MAX_LINE, |line| {
             let Some((start, kind, name, module)) = parse(line) else { return true };
             lines += 1;
             seen_address |= start != 0;
-            if start != 0 {
-                symbols.add(&mut entries, start, kind, (name, module));
+            // What ends a range of code is kept as a boundary.
+            if start != 0 && matches!(name, "_etext" | "_einittext" | "__init_end") {
+                entries.push(Entry { start, line: 0 });
+            } else if start != 0 && matches!(kind, b't' | b'T' | b'w' | b'W') {
+                entries.push(Entry { start, line: text.len() as u32 });
+                text.extend([name, "\t", module, "\n"]);
             }
-            entries.len() < MAX_SYMBOLS && symbols.text.len() < MAX_NAMES
+            entries.len() < MAX_SYMBOLS && text.len() < MAX_NAMES
         })?;
-        symbols.masked = lines > 0 && !seen_address;
         // Of several names at one address the kernel itself shows the first in the table.
         entries.sort_by_key(|e| e.start);
         entries.dedup_by_key(|e| e.start);
-        symbols.starts = entries.iter().map(|e| e.start).collect();
-        symbols.names = entries.iter().map(|e| e.name).collect();
-        symbols.modules = entries.iter().map(|e| e.module).collect();
-        symbols.text.shrink_to_fit();
-        Ok(symbols)
-    }
-
-    fn add(
-        &mut self,
-        entries: &mut Vec<Entry>,
-        start: u64,
-        kind: u8,
-        (name, module): (&str, &str),
-    ) {
-        let code = matches!(kind, b't' | b'T' | b'w' | b'W');
-        // What ends a range of code is kept as a boundary.
-        let boundary = matches!(name, "_etext" | "_einittext" | "__init_end");
-        if boundary {
-            entries.push(Entry { start, name: NO_NAME, module: 0 });
-        } else if code && let Some(module) = self.module(module) {
-            let at = self.text.len() as u32;
-            self.text.push_str(name);
-            self.text.push('\n');
-            entries.push(Entry { start, name: at, module });
-        }
-    }
-
-    /// 1 + the index of the module's name; 0 is the kernel itself.
-    fn module(&mut self, name: &str) -> Option<u16> {
-        if name.is_empty() {
-            return Some(0);
-        }
-        // Symbols of a module stand together.
-        let index = match self.module_names.iter().rposition(|m| **m == *name) {
-            Some(index) => index,
-            None if self.module_names.len() < 4096 => {
-                self.module_names.push(name.into());
-                self.module_names.len() - 1
-            }
-            None => return None,
-        };
-        u16::try_from(index + 1).ok()
+        Ok(Self {
+            starts: entries.iter().map(|e| e.start).collect(),
+            lines: pack(&text, &entries)?,
+            at_hand: RefCell::default(),
+            masked: lines > 0 && !seen_address,
+        })
     }
 
     /// The function around a kernel address.
-    pub fn lookup(&self, address: u64) -> Option<KernelSymbol<'_>> {
+    pub fn lookup(&self, address: u64) -> Option<KernelSymbol> {
         let index = self.starts.partition_point(|&s| s <= address).checked_sub(1)?;
-        let (start, name) = (self.starts[index], self.names[index]);
-        if name == NO_NAME || address - start > MAX_REACH {
+        if address - self.starts[index] > MAX_REACH {
             return None;
         }
-        let name = self.text.get(name as usize..)?.split('\n').next()?;
-        let module = usize::from(self.modules[index]).checked_sub(1);
-        let module = module.and_then(|m| self.module_names.get(m)).map(|m| &**m);
-        Some(KernelSymbol { name, module, start })
+        let mut at_hand = self.at_hand.borrow_mut();
+        if let Some(known) = at_hand.get(&index) {
+            return known.clone();
+        }
+        let page = self.page(index / PAGE_NAMES);
+        let symbol = page.lines().nth(index % PAGE_NAMES).and_then(|line| self.symbol(index, line));
+        if at_hand.len() >= AT_HAND {
+            at_hand.clear();
+        }
+        at_hand.insert(index, symbol.clone());
+        symbol
     }
 
     /// The functions of a module, ascending.
-    pub fn of_module(&self, module: &str) -> impl Iterator<Item = KernelSymbol<'_>> {
-        let index = self.module_names.iter().position(|name| **name == *module);
-        let number = index.and_then(|index| u16::try_from(index + 1).ok());
-        let is_of = move |at: &usize| Some(self.modules[*at]) == number;
-        (0..self.starts.len()).filter(is_of).filter_map(|at| self.lookup(self.starts[at]))
+    pub fn of_module(&self, module: &str) -> Vec<KernelSymbol> {
+        let mut found = Vec::new();
+        for first in (0..self.starts.len()).step_by(PAGE_NAMES) {
+            let page = self.page(first / PAGE_NAMES);
+            let lines = page.lines().enumerate();
+            let of_module = lines.filter(|(_, line)| {
+                line.rsplit_once('\t').is_some_and(|(_, of)| !of.is_empty() && of == module)
+            });
+            found.extend(of_module.filter_map(|(at, line)| self.symbol(first + at, line)));
+        }
+        found
+    }
+
+    fn page(&self, page: usize) -> String {
+        // We have compressed it ourselves.
+        String::from_utf8(self.lines.get(page).unwrap_or_default()).unwrap_or_default()
+    }
+
+    fn symbol(&self, index: usize, line: &str) -> Option<KernelSymbol> {
+        let (name, module) = line.split_once('\t')?;
+        let module = (!module.is_empty()).then(|| module.into());
+        Some(KernelSymbol { name: name.into(), module, start: *self.starts.get(index)? })
     }
 
     /// The function's name and its module as the file; `[kernel]` where there is no name, as for every
     /// address of a masked table.
     pub fn symbolize(&self, address: u64) -> Symbolized {
         let symbol = self.lookup(address);
-        let name: Arc<str> = symbol.map_or(UNNAMED, |s| s.name).into();
-        let file = symbol.and_then(|s| s.module).unwrap_or_default().into();
+        let unnamed = symbol.is_none();
+        let (name, file) = match symbol {
+            Some(symbol) => (symbol.name, symbol.module.unwrap_or_default()),
+            None => (UNNAMED.into(), Arc::default()),
+        };
         let line = Line { function: Arc::clone(&name), system_name: name, file, line: 0 };
-        Symbolized { lines: [line].into(), unnamed: symbol.is_none() }
+        Symbolized { lines: [line].into(), unnamed }
     }
 
     /// Number of symbols.
@@ -155,6 +153,21 @@ impl KernelSymbols {
     pub fn is_masked(&self) -> bool {
         self.masked
     }
+}
+
+/// The lines of `entries`, in their order.
+fn pack(text: &str, entries: &[Entry]) -> io::Result<Pages> {
+    let (mut packer, mut page) = (Packer::new()?, String::new());
+    for entries in entries.chunks(PAGE_NAMES) {
+        page.clear();
+        for entry in entries {
+            let line = text.get(entry.line as usize..).and_then(|rest| rest.split('\n').next());
+            page.push_str(line.unwrap_or_default());
+            page.push('\n');
+        }
+        packer.add(page.as_bytes())?;
+    }
+    Ok(packer.finish())
 }
 
 /// (address, type, name, module or nothing)
@@ -198,10 +211,33 @@ ffffffffc0100000 t bpf_prog_6deef7357e7b4530_sched\t[bpf]\n";
             (0x1000, None),
         ];
         for (address, want) in cases {
-            let got = symbols.lookup(address).map(|s| (s.name, s.module));
-            assert_eq!(got, want, "{address:#x}");
+            for _ in 0..2 {
+                let got = symbols.lookup(address);
+                let got = got.as_ref().map(|s| (&*s.name, s.module.as_deref()));
+                assert_eq!(got, want, "{address:#x}");
+            }
         }
+        let of = |module| symbols.of_module(module).iter().map(|s| s.start).collect::<Vec<_>>();
+        assert_eq!((of("bpf"), of("")), (vec![0xffff_ffff_c010_0000], vec![]));
         assert!(!symbols.is_masked());
+    }
+
+    #[test]
+    fn every_symbol_of_a_large_table_keeps_its_name() {
+        let line = |n: u64| format!("{:x} t function_{n} [module_{}]\n", 0x1000 + n * 16, n / 1000);
+        let table: String = (0..20_000).rev().map(line).collect();
+        let symbols = KernelSymbols::load(table.as_bytes()).unwrap();
+        // More than are at hand, and twice.
+        for n in (0..20_000).chain(0..20_000) {
+            let symbol = symbols.lookup(0x1000 + n * 16 + 5).unwrap();
+            let module = format!("module_{}", n / 1000);
+            assert_eq!(
+                (&*symbol.name, symbol.module.as_deref()),
+                (&*format!("function_{n}"), Some(&*module))
+            );
+        }
+        assert_eq!(symbols.of_module("module_7").len(), 1000);
+        assert!(symbols.lines.size() * 5 < table.len());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Bytes that are kept compressed, and decompressed a page at a time.
 //!
 //! Debug information that its file has compressed as a whole must be decompressed as a whole. Kept like that for the next batch it
-//! would take twice as much as in pages that are compressed each for itself.
+//! would take twice as much as in pages that are compressed each for itself; the names of the kernel, five times.
 
 use std::io;
 
@@ -13,26 +13,69 @@ const LEVEL: i32 = 1;
 
 #[derive(Debug)]
 pub(crate) struct Packed {
-    bytes: Vec<u8>,
-    /// Where each page ends in `bytes`.
-    ends: Vec<usize>,
+    pages: Pages,
     len: usize,
+}
+
+/// Pages of any size, each compressed for itself.
+#[derive(Debug, Default)]
+pub(crate) struct Pages {
+    bytes: Vec<u8>,
+    /// Where each ends in `bytes`, and its size before compression.
+    ends: Vec<(usize, usize)>,
+}
+
+/// Adds to [`Pages`].
+pub(crate) struct Packer {
+    compressor: zstd::bulk::Compressor<'static>,
+    pages: Pages,
+}
+
+impl Packer {
+    pub(crate) fn new() -> io::Result<Self> {
+        let compressor = zstd::bulk::Compressor::new(LEVEL)?;
+        Ok(Self { compressor, pages: Pages::default() })
+    }
+
+    pub(crate) fn add(&mut self, page: &[u8]) -> io::Result<()> {
+        self.pages.bytes.extend_from_slice(&self.compressor.compress(page)?);
+        self.pages.ends.push((self.pages.bytes.len(), page.len()));
+        Ok(())
+    }
+
+    pub(crate) fn finish(mut self) -> Pages {
+        self.pages.bytes.shrink_to_fit();
+        self.pages.ends.shrink_to_fit();
+        self.pages
+    }
+}
+
+impl Pages {
+    /// Decompresses a page; one that is not there is empty.
+    pub(crate) fn get(&self, page: usize) -> io::Result<Vec<u8>> {
+        let Some((end, len)) = self.ends.get(page) else { return Ok(Vec::new()) };
+        let start = page.checked_sub(1).and_then(|before| self.ends.get(before));
+        let start = start.map_or(0, |(end, _)| *end);
+        zstd::bulk::decompress(self.bytes.get(start..*end).unwrap_or_default(), *len)
+    }
+
+    /// Bytes held.
+    pub(crate) fn size(&self) -> usize {
+        self.bytes.len() + size_of_val(&*self.ends)
+    }
 }
 
 impl Packed {
     /// `None` if it would take more than `most` bytes.
     pub(crate) fn new(plain: &[u8], most: usize) -> io::Result<Option<Self>> {
-        let mut packer = zstd::bulk::Compressor::new(LEVEL)?;
-        let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+        let mut packer = Packer::new()?;
         for page in plain.chunks(PAGE) {
-            bytes.extend_from_slice(&packer.compress(page)?);
-            ends.push(bytes.len());
-            if bytes.len() + size_of_val(&*ends) > most {
+            packer.add(page)?;
+            if packer.pages.size() > most {
                 return Ok(None);
             }
         }
-        bytes.shrink_to_fit();
-        Ok(Some(Self { bytes, ends, len: plain.len() }))
+        Ok(Some(Self { pages: packer.finish(), len: plain.len() }))
     }
 
     /// Bytes before compression.
@@ -42,7 +85,7 @@ impl Packed {
 
     /// Bytes held.
     pub(crate) fn size(&self) -> usize {
-        self.bytes.len() + size_of_val(&*self.ends)
+        self.pages.size()
     }
 }
 
@@ -52,11 +95,8 @@ impl ReadAt for Packed {
         if offset >= self.len {
             return Ok(0);
         }
-        let (page, into) = (offset / PAGE, offset % PAGE);
-        let start = page.checked_sub(1).and_then(|before| self.ends.get(before)).copied();
-        let packed = self.ends.get(page).and_then(|end| self.bytes.get(start.unwrap_or(0)..*end));
-        let plain = zstd::bulk::decompress(packed.unwrap_or_default(), PAGE)?;
-        let rest = plain.get(into..).unwrap_or_default();
+        let page = self.pages.get(offset / PAGE)?;
+        let rest = page.get(offset % PAGE..).unwrap_or_default();
         let count = rest.len().min(buf.len());
         buf[..count].copy_from_slice(&rest[..count]);
         Ok(count)

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::BufReader,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -94,7 +95,7 @@ impl KernelNames {
         }
         let times = [Between::at(time_ns), self.read];
         match self.module_of(address) {
-            Some(module) => self.modules.sure(module, address, times),
+            Some(module) => self.modules.sure(&module, address, times),
             None if self.modules.has(address) => None,
             None => return Guest::None,
         }
@@ -102,9 +103,9 @@ impl KernelNames {
     }
 
     /// The module that has an address by the table.
-    fn module_of(&self, address: u64) -> Option<&str> {
+    fn module_of(&self, address: u64) -> Option<Arc<str>> {
         let module = self.symbols.lookup(address)?.module?;
-        (module != PROGRAMS && !module.starts_with(BUILTIN)).then_some(module)
+        (&*module != PROGRAMS && !module.starts_with(BUILTIN)).then_some(module)
     }
 
     /// The name of what stood at an address at a time (`CLOCK_MONOTONIC`).
@@ -124,7 +125,7 @@ impl KernelNames {
             };
         }
         // What kallsyms has of programs is of another time.
-        let is_known = |symbol: &KernelSymbol<'_>| symbol.module != Some(PROGRAMS);
+        let is_known = |symbol: &KernelSymbol| symbol.module.as_deref() != Some(PROGRAMS);
         if !self.symbols.lookup(address).is_some_and(|symbol| is_known(&symbol))
             && self.loaded.is_some_and(|at| at.elapsed() >= RELOAD_INTERVAL)
         {
@@ -141,9 +142,9 @@ impl KernelNames {
             let function = format!("[kernel]+0x{address:x}");
             return KernelName { function, module: "[kernel]".to_owned(), is_named: false };
         };
-        let module = symbol.module.map_or("kernel", |module| module);
+        let module = symbol.module.as_deref().unwrap_or("kernel");
         KernelName {
-            function: symbol.name.to_owned(),
+            function: symbol.name.to_string(),
             module: format!("[{module}]"),
             is_named: true,
         }
@@ -162,7 +163,8 @@ impl KernelNames {
             .and_then(|file| KernelSymbols::load(BufReader::new(file)))
         {
             Ok(symbols) => {
-                let present = symbols.of_module(PROGRAMS).map(|symbol| (symbol.start, symbol.name));
+                let present = symbols.of_module(PROGRAMS);
+                let present = present.iter().map(|symbol| (symbol.start, &*symbol.name));
                 self.programs.see(present, read_ns);
                 self.symbols = symbols;
             }
