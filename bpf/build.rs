@@ -43,7 +43,7 @@ fn bind_host_unwinder(root: &Path, out: &Path) {
         .allowlist_function("ir_host_.*")
         .allowlist_type("ir_walk|ir_host")
         .blocklist_type(
-            "ir_calls|ir_frame|ir_mapping|ir_page|ir_page_key|ir_process|ir_registers|ir_return|ir_row|ir_rule|ir_stack",
+            "ir_calls|ir_frame|ir_mapping|ir_page|ir_page_key|ir_process|ir_registers|ir_return|ir_row|ir_rule|ir_runtime_states|ir_stack",
         )
         .derive_default(true)
         .layout_tests(false)

@@ -1,15 +1,18 @@
-//! Generates the Rust types of the C headers, and the tables of stop reasons and counters from their X-macro lists.
+//! Generates the Rust types of the C headers, and the lists of runtimes, stop reasons and counters from their X-macros.
 
 use std::{env, fs, path::PathBuf};
 
 fn main() {
-    let include =
-        PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("set by cargo")).join("include");
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("set by cargo"));
+    // What a runtime keeps is declared beside the steps that read it.
+    let (include, unwind) = (root.join("include"), root.join("../unwind"));
     println!("cargo:rerun-if-changed={}", include.display());
+    println!("cargo:rerun-if-changed={}", unwind.join("runtimes").display());
     println!("cargo:include={}", include.display());
     let out = PathBuf::from(env::var("OUT_DIR").expect("set by cargo"));
     bindgen::Builder::default()
         .header(include.join("abi.h").to_string_lossy())
+        .clang_arg(format!("-I{}", unwind.display()))
         .allowlist_type("ir_.*")
         .allowlist_var("IR_.*")
         .default_enum_style(bindgen::EnumVariation::Consts)
@@ -34,7 +37,37 @@ fn main() {
         lists.push_str(&["    (", &args[1], ", ", &args[2], "),\n"].concat());
     }
     lists.push_str("];\n");
+    lists.push_str(&runtimes(&x_macro_entries(&read("runtimes.h"))));
     fs::write(out.join("lists.rs"), lists).expect("OUT_DIR is writable");
+}
+
+/// The runtimes as a Rust enum.
+fn runtimes(entries: &[Vec<String>]) -> String {
+    let variants: Vec<String> = entries.iter().map(|args| camel_case(&args[1])).collect();
+    let numbered = variants.iter().zip(entries);
+    let (mut numbers, mut names) = (String::new(), String::new());
+    for (variant, args) in numbered {
+        numbers.push_str(&["    ", variant, " = ", &args[0], ",\n"].concat());
+        names.push_str(&["            Self::", variant, " => ", &args[2], ",\n"].concat());
+    }
+    let all = variants.iter().map(|variant| ["Self::", variant].concat()).collect::<Vec<_>>();
+    [
+        "/// A language runtime that the walk follows, by its number in rules.\n",
+        "#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]\n#[repr(u8)]\npub enum RuntimeId {\n",
+        &numbers,
+        "}\n\nimpl RuntimeId {\n    /// All of them, in order of their numbers.\n",
+        &["    pub const ALL: &[Self] = &[", &all.join(", "), "];\n\n"].concat(),
+        "    /// As people call it.\n    pub const fn name(self) -> &'static str {\n        match self {\n",
+        &names,
+        "        }\n    }\n}\n",
+    ]
+    .concat()
+}
+
+/// `HOT_SPOT` → `HotSpot`.
+fn camel_case(name: &str) -> String {
+    let word = |word: &str| [&word[..1], &word[1..].to_lowercase()].concat();
+    name.split('_').map(word).collect()
 }
 
 /// The arguments of each `X(...)` line of a header.

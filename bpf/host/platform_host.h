@@ -25,6 +25,8 @@ struct ir_host {
 	const struct ir_calls *calls;
 	/* IR_MAPPING_SLAB_SIZE entries; walk->process says which are the process's. */
 	const struct ir_mapping *mappings;
+	/* Of the process's runtimes, or NULL. */
+	const struct ir_runtime_states *states;
 	/* Working memory of the lookups. */
 	struct ir_page current_page;
 	struct ir_rule current_rule;
@@ -66,6 +68,11 @@ IR_INLINE const struct ir_rule *ir_rule_at(const struct ir_walk *walk, u32 index
 	struct ir_host *host = ir_current_host;
 
 	return host->rule(host->context, index, &host->current_rule) ? &host->current_rule : 0;
+}
+
+IR_INLINE const struct ir_runtime_states *ir_states_of_runtimes(struct ir_walk *walk)
+{
+	return ir_current_host->states;
 }
 
 /* On the host all registers are there from the start. */

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "copy_calls.h"
-#include "copy_go.h"
 #include "platform_bpf.h"
+#include "runtimes/go/copy.h"
 #include "send.h"
 
 extern const volatile struct ir_config ir_config;

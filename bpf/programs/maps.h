@@ -68,6 +68,14 @@ struct {
 	__type(value, struct ir_process);
 } ir_processes SEC(".maps");
 
+/* Of processes that have a runtime. As many as there are processes, so that it has room for each that has an entry there. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 32768);
+	__type(key, u32);
+	__type(value, struct ir_runtime_states);
+} ir_runtime_states SEC(".maps");
+
 /* Narrowing to process or cgroup ids, used when ir_filter says so. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -130,6 +138,7 @@ struct ir_cpu {
 		struct ir_kernel_stack head;
 		u64 addresses[IR_MAX_KERNEL_FRAMES + 1];
 	} kernel;
+	struct ir_runtime_states known_states;	/* of the process whose run it names; run 0: none */
 };
 
 /* (sized) */

@@ -40,9 +40,40 @@ IR_INLINE struct ir_page *ir_page_find(const struct ir_walk *walk, const struct 
 	return bpf_map_lookup_elem(&ir_pages, key);
 }
 
+IR_INLINE struct ir_cpu *cpu_of(struct ir_walk *walk)
+{
+	return (struct ir_cpu *)((char *)walk - __builtin_offsetof(struct ir_cpu, walk));
+}
+
 IR_INLINE struct ir_known_rules *ir_known_rules(struct ir_walk *walk)
 {
-	return &((struct ir_cpu *)((char *)walk - __builtin_offsetof(struct ir_cpu, walk)))->known;
+	return &cpu_of(walk)->known;
+}
+
+/*
+ * Looked up when a rule asks for them, and at hand from then on for as long as the process is what it was told to be: each
+ * telling has a run of its own.
+ */
+IR_APART const struct ir_runtime_states *ir_states_of_runtimes(struct ir_walk *walk)
+{
+	struct ir_runtime_states *known = &cpu_of(walk)->known_states;
+	u64 run = walk->process.run;
+	u32 pid = walk->sample.pid;
+
+	if (known->run == run)
+		return known;
+	struct ir_runtime_states *states = bpf_map_lookup_elem(&ir_runtime_states, &pid);
+
+	if (!states)
+		return 0;
+	*known = *states;
+	/* What is told now is of another run than the walk's, or the entry became another's while it was copied. */
+	if (known->run != run || *(volatile u64 *)&states->run != run) {
+		known->run = 0;
+		ir_walk_defer(walk, IR_STOP_GO_STATE);
+		return 0;
+	}
+	return known;
 }
 
 IR_INLINE const struct ir_rule *ir_rule_at(const struct ir_walk *walk, u32 index)

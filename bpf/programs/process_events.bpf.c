@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
  * Keeps what the kernel side knows of processes true between two events that user space sees: a forked child has its
- * parent's mappings, and an exec has none that we know. User space follows with the whole truth.
+ * parent's mappings and runtimes, and an exec has none that we know. User space follows with the whole truth.
  */
 #include <linux/bpf.h>
 #include <stdbool.h>
@@ -41,6 +41,23 @@ IR_INLINE void inherit_selection(u32 parent, u32 child)
 		count_event(IR_STAT_LOST_SELECTION);
 }
 
+IR_INLINE void forget(u32 pid)
+{
+	bpf_map_delete_elem(&ir_processes, &pid);
+	bpf_map_delete_elem(&ir_runtime_states, &pid);
+}
+
+/* Of runtimes a child has its parent's. false if there is no room for it. */
+IR_INLINE bool inherit_states(u32 parent, u32 child)
+{
+	struct ir_runtime_states *states = bpf_map_lookup_elem(&ir_runtime_states, &parent);
+
+	if (states)
+		return bpf_map_update_elem(&ir_runtime_states, &child, states, BPF_ANY) == 0;
+	bpf_map_delete_elem(&ir_runtime_states, &child);
+	return true;
+}
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(ir_fork, struct task_struct *parent, struct task_struct *child)
 {
@@ -52,12 +69,13 @@ int BPF_PROG(ir_fork, struct task_struct *parent, struct task_struct *child)
 		return 0;
 	inherit_selection(parent_pid, child_pid);
 	process = bpf_map_lookup_elem(&ir_processes, &parent_pid);
-	if (process) {
+	/* A child that cannot have all is one that nothing is known of. */
+	if (process && inherit_states(parent_pid, child_pid)) {
 		struct ir_process copy = *process;
 
 		bpf_map_update_elem(&ir_processes, &child_pid, &copy, BPF_ANY);
 	} else {
-		bpf_map_delete_elem(&ir_processes, &child_pid);
+		forget(child_pid);
 	}
 	return 0;
 }
@@ -120,7 +138,7 @@ int BPF_PROG(ir_exec, struct task_struct *task)
 {
 	u32 pid = task->tgid, *selection = 0;
 
-	bpf_map_delete_elem(&ir_processes, &pid);
+	forget(pid);
 	if (ir_config.filter == IR_FILTER_PIDS) {
 		selection = bpf_map_lookup_elem(&ir_filter_pids, &pid);
 		if (!selection)
@@ -135,10 +153,7 @@ int BPF_PROG(ir_exec, struct task_struct *task)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(ir_exit, struct task_struct *task)
 {
-	u32 pid = task->tgid;
-
-	if (task->signal->live.counter > 0)
-		return 0;
-	bpf_map_delete_elem(&ir_processes, &pid);
+	if (task->signal->live.counter == 0)
+		forget(task->tgid);
 	return 0;
 }

@@ -1,6 +1,6 @@
 //! Unwinds copied stacks with the kernel's own unwinder, compiled for the host: the same steps over the same tables.
 
-use std::ffi::c_void;
+use std::{ffi::c_void, ptr};
 
 use infrared_abi::{
     IR_MAPPING_SLAB_SIZE, IR_MAX_USER_FRAMES, IR_RETURNS, ir_calls, ir_mapping, ir_page,
@@ -24,7 +24,7 @@ use crate::{
 mod c {
     use infrared_abi::{
         ir_calls, ir_frame, ir_mapping, ir_page, ir_page_key, ir_process, ir_registers, ir_return,
-        ir_row, ir_rule, ir_stack,
+        ir_row, ir_rule, ir_runtime_states, ir_stack,
     };
 
     include!(concat!(env!("OUT_DIR"), "/host_unwinder.rs"));
@@ -109,7 +109,6 @@ impl HostUnwinder {
             state: block.state,
             count: count as u32,
             start_stack: block.start_stack,
-            go: block.go,
             ..Default::default()
         };
         let mut surroundings = Surroundings { stack, tables, outside: false };
@@ -124,6 +123,7 @@ impl HostUnwinder {
             returns: stack.returns.as_ptr(),
             calls: stack.calls,
             mappings: self.mappings.as_ptr(),
+            states: block.runtimes.as_deref().map_or(ptr::null(), ptr::from_ref),
             ..Default::default()
         };
         // SAFETY: host and walk are valid for the call; the mapping buffer has a whole slab's size; the callbacks get

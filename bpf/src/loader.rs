@@ -107,9 +107,8 @@ impl Kernel {
         )?;
         let processes = ProcessMaps::new(
             map("ir_mapping_slabs")?,
-            map("ir_processes")?,
-            map("ir_filter_pids")?,
-            map("ir_filter_cgroups")?,
+            (map("ir_processes")?, map("ir_runtime_states")?),
+            (map("ir_filter_pids")?, map("ir_filter_cgroups")?),
             Rc::clone(&live),
         );
         let ring = Ring::open(map("ir_records")?)?;

@@ -1,10 +1,10 @@
-//! What the kernel side knows of processes: their executable mappings, and which of them it samples.
+//! What the kernel side knows of processes: their executable mappings, their runtimes, and which of them it samples.
 
 use std::{collections::HashMap, rc::Rc};
 
 use infrared_abi::{
-    IR_MAPPING_SLAB_SIZE, IR_SELECTED, IR_SELECTED_FROM_EXEC, Pod, bytes_of, ir_go_offsets,
-    ir_mapping, ir_process,
+    IR_MAPPING_SLAB_SIZE, IR_SELECTED, IR_SELECTED_FROM_EXEC, Pod, bytes_of, ir_mapping,
+    ir_process, ir_runtime_states,
 };
 use libbpf_rs::{ErrorKind, MapCore, MapFlags, MapHandle};
 
@@ -15,7 +15,7 @@ use crate::{
     live::Live,
 };
 
-/// The executable mappings of one process, as the kernel shall see them.
+/// The executable mappings of one process and what is known of its runtimes, as the kernel shall see them.
 #[derive(Clone, Debug, Default)]
 pub struct MappingBlock {
     /// Sorted by start, not overlapping.
@@ -24,7 +24,8 @@ pub struct MappingBlock {
     pub state: u32,
     /// `mm->start_stack` when the mappings were read; 0 if not known.
     pub start_stack: u64,
-    pub go: ir_go_offsets,
+    /// `None` where it has no runtime that is followed. Its `run` is of no matter here.
+    pub runtimes: Option<Box<ir_runtime_states>>,
 }
 
 /// Adds to what is sampled.
@@ -47,6 +48,7 @@ fn choose<K: Pod>(
 pub struct ProcessMaps {
     arena: Arena<ir_mapping>,
     processes: MapHandle,
+    runtime_states: MapHandle,
     filter_pids: MapHandle,
     filter_cgroups: MapHandle,
     live: Rc<Live>,
@@ -58,9 +60,8 @@ pub struct ProcessMaps {
 impl ProcessMaps {
     pub(crate) fn new(
         slabs: MapHandle,
-        processes: MapHandle,
-        pids: MapHandle,
-        cgroups: MapHandle,
+        (processes, runtime_states): (MapHandle, MapHandle),
+        (pids, cgroups): (MapHandle, MapHandle),
         live: Rc<Live>,
     ) -> Self {
         let kind =
@@ -68,6 +69,7 @@ impl ProcessMaps {
         Self {
             arena: Arena::new(kind, slabs),
             processes,
+            runtime_states,
             filter_pids: pids,
             filter_cgroups: cgroups,
             live,
@@ -92,12 +94,12 @@ impl ProcessMaps {
             first: extent.first + 1,
             count: block.mappings.len() as u32,
             start_stack: block.start_stack,
-            go: block.go,
             run: self.last_run,
         };
         let told = self
             .arena
             .write(extent, &run)
+            .and_then(|()| self.tell_states(pid, block))
             .and_then(|()| put(&self.processes, "ir_processes", &pid, &entry));
         if let Err(error) = told {
             self.arena.release(extent);
@@ -108,12 +110,30 @@ impl ProcessMaps {
         Ok(())
     }
 
-    /// Forgets the mappings of a process, which goes on to be sampled if it was selected.
+    /// Tells what is known of a process's runtimes. A walk does not believe it before the entry of the same run is there.
+    fn tell_states(&self, pid: u32, block: &MappingBlock) -> Result<(), KernelError> {
+        let Some(states) = &block.runtimes else {
+            self.forget_states(pid);
+            return Ok(());
+        };
+        let states = ir_runtime_states { run: self.last_run, ..**states };
+        put(&self.runtime_states, "ir_runtime_states", &pid, &states)
+    }
+
+    fn forget_states(&self, pid: u32) {
+        // Most processes have none.
+        if let Err(error) = self.runtime_states.delete(bytes_of(&pid)) {
+            tracing::trace!(pid, %error, "nothing was known of its runtimes");
+        }
+    }
+
+    /// Forgets the mappings and runtimes of a process, which goes on to be sampled if it was selected.
     pub fn forget_mappings(&mut self, pid: u32) {
         // The entry may be gone already: an exec deletes it.
         if let Err(error) = self.processes.delete(bytes_of(&pid)) {
             tracing::trace!(pid, %error, "process entry was already gone");
         }
+        self.forget_states(pid);
         let old = self.blocks.remove(&pid);
         self.give_back(old);
     }

@@ -192,3 +192,9 @@ IR_INLINE const struct ir_rule *ir_find_rule(struct ir_walk *walk, u32 image, u6
 	IR_TOUCH(&all->rules[(at + IR_FETCHED_AHEAD) & (IR_KNOWN_RULES - 1)]);
 	return &known->rule;
 }
+
+/* enum ir_rule_kind: how the native frame is unwound, whether it is a runtime's or not. */
+IR_INLINE u32 ir_native_kind(const struct ir_rule *rule)
+{
+	return rule->kind & ~IR_RULE_OF_RUNTIME;
+}

@@ -9,6 +9,7 @@
  *   struct ir_page *ir_page_find(walk, const struct ir_page_key *key)  or NULL
  *   const struct ir_rule *ir_rule_at(walk, u32 index)                  or NULL
  *   struct ir_known_rules *ir_known_rules(walk)                        rules at hand, or NULL: none are kept
+ *   const struct ir_runtime_states *ir_states_of_runtimes(walk)        of the walk's process, or NULL
  *   int ir_fetch_registers(walk)                                       of the first frame, where IR_MORE_REGISTERS says so
  *   u64 ir_thread_pointer(walk)
  *   u64 ir_original_return(walk, u64 slot)                             what a uretprobe has replaced there, or 0

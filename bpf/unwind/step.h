@@ -18,7 +18,7 @@
 #else
 #error "no unwinder for this architecture: add a folder under unwind/arch"
 #endif
-#include "go.h"
+#include "runtime.h"
 
 /* What a rule says, whatever it says. */
 IR_APART int ir_apply(struct ir_walk *walk, const struct ir_rule *rule)
@@ -27,7 +27,9 @@ IR_APART int ir_apply(struct ir_walk *walk, const struct ir_rule *rule)
 
 	if (walk->valid & IR_MORE_REGISTERS)
 		ir_fetch_registers(walk);
-	switch (rule->kind) {
+	if ((rule->kind & IR_RULE_OF_RUNTIME) && ir_step_runtime(walk, rule))
+		return 0;
+	switch (ir_native_kind(rule)) {
 	case IR_RULE_ROOT:
 		ir_walk_stop(walk, IR_STOP_COMPLETE);
 		return 0;
@@ -46,12 +48,6 @@ IR_APART int ir_apply(struct ir_walk *walk, const struct ir_rule *rule)
 	case IR_RULE_GUESS:
 		ir_walk_doubt(walk);
 		ir_step_guess(walk);
-		return 0;
-	case IR_RULE_GO_SYSTEMSTACK:
-		ir_step_go_switch(walk, true);
-		return 0;
-	case IR_RULE_GO_MORESTACK:
-		ir_step_go_switch(walk, false);
 		return 0;
 	case IR_RULE_OFFSET:
 	case IR_RULE_DEREF:

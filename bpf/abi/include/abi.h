@@ -4,6 +4,7 @@
 
 #include "config.h"
 #include "process.h"
+#include "runtimes.h"
 #include "sample.h"
 #include "stats.h"
 #include "stop_reason.h"

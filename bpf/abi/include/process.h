@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* What the kernel side knows of a process: its executable mappings, and where a Go runtime keeps its scheduler state. */
+/* What the kernel side knows of a process: its executable mappings. What it knows of its runtimes is apart: runtimes.h. */
 #pragma once
 
 /*
@@ -37,18 +37,6 @@ enum ir_process_state {
 	IR_PROCESS_SETTLED = 16,
 };
 
-/* Where the Go runtime of a process keeps its goroutine state; all zero where there is none. */
-struct ir_go_offsets {
-	int g_tls_offset;		/* of the g pointer from the thread pointer, bytes, negative on x86_64 */
-	unsigned short g_m;		/* g.m */
-	unsigned short m_curg;		/* m.curg */
-	unsigned short g_sched_sp;	/* g.sched.sp */
-	unsigned short g_sched_pc;	/* g.sched.pc */
-	unsigned short g_sched_bp;	/* g.sched.bp */
-	unsigned short present;		/* 1 where the process runs Go */
-};
-_Static_assert(sizeof(struct ir_go_offsets) == 16, "Go offsets are 16 bytes");
-
 struct ir_process {
 	unsigned int state;		/* enum ir_process_state */
 	unsigned int slab;		/* mapping slab */
@@ -56,10 +44,9 @@ struct ir_process {
 	unsigned int count;		/* number of mappings */
 	/* mm->start_stack when the mappings were read: another exec, or a reused pid, has another. 0 = not known. */
 	unsigned long long start_stack;
-	struct ir_go_offsets go;
 	unsigned long long run;		/* number of the run that the mappings are in; never 0 in the kernel */
 };
-_Static_assert(sizeof(struct ir_process) == 48, "a process is 48 bytes");
+_Static_assert(sizeof(struct ir_process) == 32, "a process is 32 bytes");
 
 /* Key and value of the page index: where the rows of a 64 KiB page of an image are. A page that is not there is asked for. */
 struct ir_page_key {

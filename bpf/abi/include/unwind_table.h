@@ -39,17 +39,22 @@ enum ir_rule_kind {
 	IR_RULE_SIGNAL = 5,
 	/* Frame pointer: CFA = rbp + 16, rbp at CFA - 16, return address at CFA - 8. */
 	IR_RULE_FRAME_POINTER = 6,
-	/* Go runtime.systemstack: continue on the goroutine; return address at *(g.m.curg.sched.sp). */
-	IR_RULE_GO_SYSTEMSTACK = 7,
-	/* Go runtime.morestack: continue at g.m.curg.sched.{pc,sp}. */
-	IR_RULE_GO_MORESTACK = 8,
 	/* An expression that no other kind expresses. */
 	IR_RULE_UNSUPPORTED = 9,
 	/* No unwind information either, but the image keeps frame pointers: as in a JIT's code, a guess that says so. */
 	IR_RULE_GUESS = 10,
 	/* The page's rows could not be made: its file cannot be read any more. */
 	IR_RULE_UNREADABLE = 16,
+	/*
+	 * Added to another kind: the code is a runtime's (enum ir_runtime), whose number is in the upper half of cfa_reg. The runtime
+	 * makes the step, or leaves it to that other kind. With IR_RULE_NONE the runtime decides alone, and cfa_offset says what it
+	 * has to do (enum ir_NAME_operation).
+	 */
+	IR_RULE_OF_RUNTIME = 0x80,
 };
+
+/* Where a runtime's number is in cfa_reg. The lower half is then the register, on arm64 less 16, as struct ir_registers has it. */
+#define IR_RULE_RUNTIME_SHIFT 4
 
 /*
  * Where a register's value in the caller is, in one signed 16-bit number:
@@ -72,8 +77,8 @@ enum ir_slot {
 
 /* A rule: everything that is needed to step from a frame to its caller. */
 struct ir_rule {
-	unsigned char kind;	/* enum ir_rule_kind */
-	unsigned char cfa_reg;	/* DWARF register number, 0..15 */
+	unsigned char kind;	/* enum ir_rule_kind, and IR_RULE_OF_RUNTIME */
+	unsigned char cfa_reg;	/* DWARF register number, 0..31; of a runtime's rule, see IR_RULE_RUNTIME_SHIFT */
 	short fp_slot;		/* the frame pointer, x86_64 rbp */
 	short rbx_slot;		/* rbx: ld.so's lazy binding keeps the CFA in it */
 	short ra_slot;		/* the return address */

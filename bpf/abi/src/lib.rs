@@ -48,7 +48,7 @@ pod!(
     ir_return,
     ir_calls,
     ir_exec,
-    ir_go_offsets,
+    ir_runtime_states,
     ir_config,
     ir_live,
     u32,
@@ -144,6 +144,15 @@ mod tests {
             assert_eq!(index, *id as usize);
         }
         assert_eq!(stop_reason_text(IR_STOP_MAX_FRAMES), "max frames");
+    }
+
+    #[test]
+    fn a_runtime_s_number_fits_half_of_a_register_s() {
+        for (index, runtime) in RuntimeId::ALL.iter().enumerate() {
+            assert_eq!(*runtime as usize, index + 1, "in order, and 0 is none");
+            assert!((*runtime as u8) < 1 << IR_RULE_RUNTIME_SHIFT, "{}", runtime.name());
+        }
+        assert_eq!((RuntimeId::Go as u32, RuntimeId::Go.name()), (IR_RUNTIME_GO, "go"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
 
 use infrared_abi::{
     bytes_of, bytes_of_slice, ir_frame, ir_mapping, ir_page, ir_page_key, ir_process, ir_registers,
-    ir_row, ir_rule,
+    ir_row, ir_rule, ir_runtime_states,
 };
 
 use crate::support::{compile, root, scratch};
@@ -19,6 +19,7 @@ use crate::support::{compile, root, scratch};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Environment {
     pub(crate) process: ir_process,
+    pub(crate) states: ir_runtime_states,
     pub(crate) mappings: Vec<ir_mapping>,
     pub(crate) slabs: Vec<Vec<ir_row>>,
     pub(crate) pages: Vec<(ir_page_key, ir_page)>,
@@ -77,11 +78,12 @@ impl Script {
     }
 
     pub(crate) fn environment(&mut self, environment: &Environment) {
-        let Environment { process, mappings, slabs, pages, rules } = environment;
+        let Environment { process, states, mappings, slabs, pages, rules } = environment;
         let counts = [mappings.len(), slabs.len(), pages.len(), rules.len()].map(|n| n as u32);
         self.put(&1u32.to_ne_bytes());
         self.put(bytes_of_slice(&counts));
         self.put(bytes_of(process));
+        self.put(bytes_of(states));
         self.put(bytes_of_slice(mappings));
         for slab in slabs {
             self.put(&(slab.len() as u32).to_ne_bytes());

@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 
 use infrared_abi::{
-    IR_IMAGE_FIRST, IR_IMAGE_NONE, IR_IMAGE_PENDING, IR_MAX_USER_FRAMES, IR_PROCESS_KNOWN,
-    IR_RULE_DEREF, IR_RULE_FRAME_POINTER, IR_RULE_GO_MORESTACK, IR_RULE_GO_SYSTEMSTACK,
-    IR_RULE_GUESS, IR_RULE_NONE, IR_RULE_OFFSET, IR_RULE_PLT, IR_RULE_ROOT, IR_RULE_SIGNAL,
-    IR_RULE_UNSUPPORTED, IR_SLOT_REGISTER, IR_SLOT_SAME, IR_SLOT_UNDEFINED,
-    IR_STOP_BAD_FRAME_POINTER, IR_STOP_COMPAT, IR_STOP_COMPLETE, IR_STOP_GO_STATE,
-    IR_STOP_LOOKUP_FAILED, IR_STOP_MAPPINGS_CHANGED, IR_STOP_MAX_FRAMES, IR_STOP_NO_CFI,
-    IR_STOP_NO_MAPPING, IR_STOP_NO_PROGRESS, IR_STOP_NO_TABLE, IR_STOP_NOT_READY,
+    IR_GO_MORESTACK, IR_GO_SYSTEMSTACK, IR_IMAGE_FIRST, IR_IMAGE_NONE, IR_IMAGE_PENDING,
+    IR_MAX_USER_FRAMES, IR_PROCESS_KNOWN, IR_RULE_DEREF, IR_RULE_FRAME_POINTER, IR_RULE_GUESS,
+    IR_RULE_NONE, IR_RULE_OF_RUNTIME, IR_RULE_OFFSET, IR_RULE_PLT, IR_RULE_ROOT,
+    IR_RULE_RUNTIME_SHIFT, IR_RULE_SIGNAL, IR_RULE_UNSUPPORTED, IR_SLOT_REGISTER, IR_SLOT_SAME,
+    IR_SLOT_UNDEFINED, IR_STOP_BAD_FRAME_POINTER, IR_STOP_COMPAT, IR_STOP_COMPLETE,
+    IR_STOP_GO_STATE, IR_STOP_LOOKUP_FAILED, IR_STOP_MAPPINGS_CHANGED, IR_STOP_MAX_FRAMES,
+    IR_STOP_NO_CFI, IR_STOP_NO_MAPPING, IR_STOP_NO_PROGRESS, IR_STOP_NO_TABLE, IR_STOP_NOT_READY,
     IR_STOP_PROCESS_GONE, IR_STOP_REGISTER_LOST, IR_STOP_STACK_COPY_LIMIT,
-    IR_STOP_STACK_UNREADABLE, IR_STOP_UNSUPPORTED_RULE, STOP_REASONS, ir_frame, ir_go_offsets,
-    ir_mapping, ir_page, ir_page_key, ir_process, ir_registers, ir_row, ir_rule, stop_reason_text,
+    IR_STOP_STACK_UNREADABLE, IR_STOP_UNSUPPORTED_RULE, RuntimeId, STOP_REASONS, ir_frame,
+    ir_go_state, ir_mapping, ir_page, ir_page_key, ir_process, ir_registers, ir_row, ir_rule,
+    ir_runtime_states, stop_reason_text,
 };
 
 use crate::driver::{Environment, Script, Start};
@@ -43,6 +44,20 @@ pub(crate) const fn rule(kind: u32, cfa_reg: u8, cfa_offset: i32) -> ir_rule {
     }
 }
 
+/// What Go alone can do.
+const fn of_go(operation: u32) -> ir_rule {
+    of_runtime(RuntimeId::Go as u8, rule(IR_RULE_NONE, 0, operation as i32))
+}
+
+/// The rule where the code is that of a runtime, which may be one that the walk does not know.
+const fn of_runtime(number: u8, native: ir_rule) -> ir_rule {
+    ir_rule {
+        kind: native.kind | IR_RULE_OF_RUNTIME as u8,
+        cfa_reg: native.cfa_reg | number << IR_RULE_RUNTIME_SHIFT,
+        ..native
+    }
+}
+
 /// The frame is the return address alone.
 pub(crate) const LEAF: ir_rule = rule(IR_RULE_OFFSET, 7, 8);
 pub(crate) const ROOT: ir_rule = rule(IR_RULE_ROOT, 0, 0);
@@ -54,8 +69,8 @@ pub(crate) struct Case {
     pub(crate) pc: u64,
     pub(crate) rbp: u64,
     pub(crate) words: Vec<u64>,
-    /// The Go offsets of the process.
-    pub(crate) go: ir_go_offsets,
+    /// What is known of Go in the process.
+    pub(crate) go: ir_go_state,
     pub(crate) damage: fn(&mut Environment),
     pub(crate) stop: u32,
     /// Addresses of the frames.
@@ -70,7 +85,7 @@ impl Default for Case {
             pc: at(0),
             rbp: 0,
             words: Vec::new(),
-            go: ir_go_offsets::default(),
+            go: ir_go_state::default(),
             damage: |_| {},
             stop: IR_STOP_COMPLETE,
             frames: Vec::new(),
@@ -92,10 +107,10 @@ impl Case {
         let page = ir_page { slab: 0, first: 0, count: rows.len() as u32, last_used: 0 };
         let key = ir_page_key { image: IR_IMAGE_FIRST, page: (CODE >> 16) as u32 };
         let count = mappings.len() as u32;
-        let process =
-            ir_process { state: IR_PROCESS_KNOWN, count, go: self.go, ..Default::default() };
+        let process = ir_process { state: IR_PROCESS_KNOWN, count, ..Default::default() };
         let mut environment = Environment {
             process,
+            states: ir_runtime_states { run: 0, go: self.go },
             mappings,
             slabs: vec![rows],
             pages: vec![(key, page)],
@@ -156,6 +171,13 @@ fn whole_stacks() -> Vec<Case> {
             frames: vec![CODE + 11, at(1)],
             ..Case::default()
         },
+        Case {
+            name: "frame that its runtime leaves to the native rule",
+            rules: vec![of_runtime(15, deref), ROOT],
+            words: vec![0, STACK + 16, 0, at(1)],
+            frames: vec![at(0), at(1)],
+            ..Case::default()
+        },
         by_frame_pointer("frame pointer", IR_RULE_FRAME_POINTER),
         by_frame_pointer("guessed frame pointer", IR_RULE_GUESS),
     ]
@@ -200,7 +222,7 @@ fn return_addresses() -> Vec<Case> {
 
 /// Walks that leave the stack they are on.
 fn switched_stacks() -> Vec<Case> {
-    let go = ir_go_offsets {
+    let go = ir_go_state {
         g_tls_offset: 8,
         g_m: 0,
         m_curg: 0,
@@ -225,7 +247,7 @@ fn switched_stacks() -> Vec<Case> {
         },
         Case {
             name: "systemstack",
-            rules: vec![rule(IR_RULE_GO_SYSTEMSTACK, 0, 0), ROOT],
+            rules: vec![of_go(IR_GO_SYSTEMSTACK), ROOT],
             words: goroutine.clone(),
             go,
             frames: vec![at(0), at(1)],
@@ -233,7 +255,7 @@ fn switched_stacks() -> Vec<Case> {
         },
         Case {
             name: "morestack",
-            rules: vec![rule(IR_RULE_GO_MORESTACK, 0, 0), ROOT],
+            rules: vec![of_go(IR_GO_MORESTACK), ROOT],
             words: goroutine,
             go,
             frames: vec![at(0), at(1)],
@@ -258,6 +280,7 @@ fn cut_by_tables() -> Vec<Case> {
         frames: vec![at(0)],
         ..Case::default()
     };
+    let of_runtime = |name, stop, rule| Case { rules: vec![rule], ..with(name, stop, 0) };
     let deep = vec![at(0); IR_MAX_USER_FRAMES as usize + 88];
     let frames = vec![at(0); IR_MAX_USER_FRAMES as usize];
     let damaged = |name, damage| Case {
@@ -276,7 +299,8 @@ fn cut_by_tables() -> Vec<Case> {
         with("hole", IR_STOP_NO_CFI, IR_RULE_NONE),
         with("expression", IR_STOP_UNSUPPORTED_RULE, IR_RULE_UNSUPPORTED),
         with("no kind of rule", IR_STOP_UNSUPPORTED_RULE, 200),
-        with("not a Go process", IR_STOP_GO_STATE, IR_RULE_GO_MORESTACK),
+        of_runtime("not a Go process", IR_STOP_GO_STATE, of_go(IR_GO_MORESTACK)),
+        of_runtime("nothing that Go does", IR_STOP_UNSUPPORTED_RULE, of_go(99)),
         damaged("slab that is not there", |e| e.pages[0].1.slab = 7),
         damaged("rule that is not there", |e| e.slabs[0][0].rule = 99),
         damaged("page without rows", |e| e.pages[0].1.count = 0),

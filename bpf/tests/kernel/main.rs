@@ -9,6 +9,7 @@ mod pages;
 mod probes;
 mod process_events;
 mod runs;
+mod runtimes;
 mod sampling;
 mod selection;
 mod session;

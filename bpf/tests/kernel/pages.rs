@@ -33,7 +33,10 @@ fn spinning_subject() -> (Session, Subject, Images, MappingBlock) {
 }
 
 /// The only page of the subject's code, and its table.
-fn own_page<'i>(images: &'i Images, block: &MappingBlock) -> (PageKey, &'i CompactTable, &'i Page) {
+pub(crate) fn own_page<'i>(
+    images: &'i Images,
+    block: &MappingBlock,
+) -> (PageKey, &'i CompactTable, &'i Page) {
     let image = block.mappings[0].image;
     let shown = images.shown(&block.mappings);
     let (_, table) = *shown.iter().find(|(id, _)| *id == image).unwrap();

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// How the user stacks of a process ended that the kernel unwound; and how many samples it could not unwind.
-fn ends_of(taken: &Taken, pid: u32) -> (BTreeSet<u32>, usize) {
+pub(crate) fn ends_of(taken: &Taken, pid: u32) -> (BTreeSet<u32>, usize) {
     let own = taken.samples.iter().filter(|sample| sample.pid == pid && sample.user_stack != 0);
     let ends = own.filter_map(|sample| {
         taken.stacks.iter().find(|stack| stack.hash == sample.user_stack).map(|s| s.stop_reason)

@@ -53,9 +53,10 @@ impl RuleSet {
 
 /// All of a rule in one number, which is hashed faster than its fields.
 fn packed(rule: Rule) -> u128 {
-    let slots = [rule.fp, rule.rbx, rule.ra].map(|slot| u128::from(slot.to_abi() as u16));
+    let rule = rule.to_abi();
+    let slots = [rule.fp_slot, rule.rbx_slot, rule.ra_slot].map(|slot| u128::from(slot as u16));
     let offsets = [rule.cfa_offset, rule.cfa_offset2].map(|offset| u128::from(offset as u32));
-    u128::from(rule.kind.to_abi())
+    u128::from(rule.kind)
         | u128::from(rule.cfa_reg) << 8
         | slots[0] << 16
         | slots[1] << 32

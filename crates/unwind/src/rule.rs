@@ -3,10 +3,11 @@
 //! A rule is data only; how it is derived from call frame information is in [`crate::arch`].
 
 use infrared_abi::{
-    IR_MAX_RULES, IR_RULE_DEREF, IR_RULE_FRAME_POINTER, IR_RULE_GO_MORESTACK,
-    IR_RULE_GO_SYSTEMSTACK, IR_RULE_GUESS, IR_RULE_NONE, IR_RULE_OFFSET, IR_RULE_PLT, IR_RULE_ROOT,
+    IR_MAX_RULES, IR_RULE_DEREF, IR_RULE_FRAME_POINTER, IR_RULE_GUESS, IR_RULE_NONE,
+    IR_RULE_OF_RUNTIME, IR_RULE_OFFSET, IR_RULE_PLT, IR_RULE_ROOT, IR_RULE_RUNTIME_SHIFT,
     IR_RULE_SIGNAL, IR_RULE_UNSUPPORTED, IR_SLOT_CFA_MAX, IR_SLOT_CFA_MIN, IR_SLOT_RBP_FIRST,
-    IR_SLOT_RBP_LAST, IR_SLOT_RBP_ZERO, IR_SLOT_REGISTER, IR_SLOT_SAME, IR_SLOT_UNDEFINED, ir_rule,
+    IR_SLOT_RBP_LAST, IR_SLOT_RBP_ZERO, IR_SLOT_REGISTER, IR_SLOT_SAME, IR_SLOT_UNDEFINED,
+    RuntimeId, ir_rule,
 };
 
 /// The most distinct rules one table can name: what the kernel's table of rules holds.
@@ -29,10 +30,6 @@ pub enum RuleKind {
     Signal,
     /// `(cfa, fp, ra) = (fp + 16, *(cfa - 16), *(cfa - 8))`
     FramePointer,
-    /// Go `runtime.systemstack` after its switch to the g0 stack.
-    GoSystemstack,
-    /// Go `runtime.morestack`.
-    GoMorestack,
     /// An expression that no other kind expresses.
     Unsupported,
     /// No unwind information, in an image that keeps frame pointers: a guess, and shown as one.
@@ -50,8 +47,6 @@ impl RuleKind {
             Self::Plt => IR_RULE_PLT,
             Self::Signal => IR_RULE_SIGNAL,
             Self::FramePointer => IR_RULE_FRAME_POINTER,
-            Self::GoSystemstack => IR_RULE_GO_SYSTEMSTACK,
-            Self::GoMorestack => IR_RULE_GO_MORESTACK,
             Self::Unsupported => IR_RULE_UNSUPPORTED,
             Self::Guess => IR_RULE_GUESS,
         };
@@ -113,7 +108,9 @@ fn exact_words(offset: i64) -> Option<i64> {
 /// Everything that is needed to step from a frame to its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Rule {
-    /// How the CFA is found.
+    /// Whose code it is, if a runtime's that makes the step itself or leaves it to the rest of the rule.
+    pub runtime: Option<RuntimeId>,
+    /// How the CFA is found. [`RuleKind::None`] where the runtime decides alone.
     pub kind: RuleKind,
     /// The DWARF number of the CFA's base register.
     pub cfa_reg: u8,
@@ -133,6 +130,7 @@ impl Rule {
     /// A rule that its kind alone describes. All other fields have one fixed value, so that equal rules compare equal.
     pub const fn of_kind(kind: RuleKind) -> Self {
         Self {
+            runtime: None,
             kind,
             cfa_reg: 0,
             fp: Slot::Same,
@@ -158,11 +156,24 @@ impl Rule {
         Self { cfa_offset: ucontext_offset, ..Self::of_kind(RuleKind::Signal) }
     }
 
+    /// What the runtime alone can do: one of its operations (`enum ir_NAME_operation`).
+    pub const fn of_runtime(runtime: RuntimeId, operation: u32) -> Self {
+        let cfa_offset = operation as i32;
+        Self { runtime: Some(runtime), cfa_offset, ..Self::of_kind(RuleKind::None) }
+    }
+
     /// The layout shared with the kernel.
     pub fn to_abi(self) -> ir_rule {
+        let (mark, cfa_reg) = match self.runtime {
+            None => (0, self.cfa_reg),
+            Some(runtime) => {
+                let number = (runtime as u8) << IR_RULE_RUNTIME_SHIFT;
+                (IR_RULE_OF_RUNTIME as u8, number | (self.cfa_reg & 0xf))
+            }
+        };
         ir_rule {
-            kind: self.kind.to_abi(),
-            cfa_reg: self.cfa_reg,
+            kind: self.kind.to_abi() | mark,
+            cfa_reg,
             fp_slot: self.fp.to_abi(),
             rbx_slot: self.rbx.to_abi(),
             ra_slot: self.ra.to_abi(),
@@ -175,6 +186,16 @@ impl Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_runtime_s_rule_has_its_number_beside_the_native_rule() {
+        let native = Rule { cfa_reg: 7, cfa_offset: 16, ..Rule::of_kind(RuleKind::Offset) };
+        let own = Rule { runtime: Some(RuntimeId::Go), ..native }.to_abi();
+        let (kind, number) = (IR_RULE_OFFSET as u8 | 0x80, (RuntimeId::Go as u8) << 4);
+        assert_eq!(own, ir_rule { kind, cfa_reg: number | 7, ..native.to_abi() });
+        let alone = Rule::of_runtime(RuntimeId::Go, 2).to_abi();
+        assert_eq!((alone.kind, alone.cfa_reg, alone.cfa_offset), (0x80, number, 2));
+    }
 
     #[test]
     fn slots_have_the_numbers_of_the_header() {

@@ -85,6 +85,7 @@ struct ir_host host_of(struct environment *environment)
 		.page = find_page,
 		.rule = find_rule,
 		.mappings = environment->mappings,
+		.states = &environment->states,
 	};
 }
 

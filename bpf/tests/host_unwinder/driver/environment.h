@@ -24,6 +24,7 @@ struct region {
 
 struct environment {
 	struct ir_process process;
+	struct ir_runtime_states states;
 	struct ir_mapping *mappings;		/* IR_MAPPING_SLAB_SIZE */
 	struct ir_row *slabs[MAX_SLABS];	/* IR_SLAB_ROWS each, or NULL */
 	u32 n_slabs;

@@ -72,6 +72,18 @@ static s16 slot(void)
 	}
 }
 
+/* What a runtime makes of a rule, be it known or not. */
+static struct ir_rule of_runtime(struct ir_rule rule)
+{
+	u32 number = below(4) ? IR_RUNTIME_GO : (u32)below(16);
+
+	rule.kind = (u8)(IR_RULE_OF_RUNTIME | (below(2) ? IR_RULE_NONE : rule.kind));
+	rule.cfa_reg = (u8)(number << IR_RULE_RUNTIME_SHIFT | (rule.cfa_reg & 15));
+	if (below(8))
+		rule.cfa_offset = (s32)below(IR_GO_MORESTACK + 1);
+	return rule;
+}
+
 static struct ir_rule rule(void)
 {
 	static const u8 common[] = { IR_RULE_OFFSET, IR_RULE_OFFSET, IR_RULE_OFFSET, IR_RULE_DEREF,
@@ -86,7 +98,7 @@ static struct ir_rule rule(void)
 		.cfa_offset2 = below(2) ? (s32)below(16) : (s32)any(),
 	};
 
-	return rule;
+	return below(16) ? rule : of_runtime(rule);
 }
 
 static void make_rows(struct environment *environment)
@@ -125,7 +137,7 @@ static void make_mappings(struct environment *environment)
 	environment->process.slab = (u32)any();
 	environment->process.first = below(8) ? 0 : (u32)any();
 	environment->process.count = below(8) ? MAPPINGS : (u32)any();
-	environment->process.go = (struct ir_go_offsets){
+	environment->states.go = (struct ir_go_state){
 		.g_tls_offset = (s32)below(64) - 32,
 		.g_m = (u16)below(128),
 		.m_curg = (u16)below(128),

@@ -3,7 +3,7 @@
  * Reads records from standard input, each a 32-bit tag and its body, and answers every walk with a line:
  *   stop defer anonymous address:image:flags ...        (all but the first three hexadecimal)
  *
- *   1  environment  u32 mappings, slabs, pages, rules; ir_process; the arrays; a slab is a u32 count and its rows
+ *   1  environment  u32 mappings, slabs, pages, rules; ir_process; ir_runtime_states; the arrays; a slab is a u32 count and its rows
  *   2  walk         u32 valid, return_address, regions; ir_registers; a region is u64 address, length and its bytes
  *   3  fuzz         u64 seed, rounds
  */
@@ -50,6 +50,7 @@ static void read_environment(struct environment *environment)
 	at_most(counts[0], IR_MAPPING_SLAB_SIZE, "mappings");
 	at_most(counts[1], MAX_SLABS, "slabs");
 	input(&environment->process, sizeof(environment->process));
+	input(&environment->states, sizeof(environment->states));
 	environment->mappings = allocate(IR_MAPPING_SLAB_SIZE, sizeof(struct ir_mapping));
 	input(environment->mappings, counts[0] * sizeof(struct ir_mapping));
 	environment->n_slabs = counts[1];

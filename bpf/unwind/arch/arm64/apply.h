@@ -67,21 +67,28 @@ IR_INLINE void ir_step_signal(struct ir_walk *walk, s32 offset)
 	walk->return_address = 0;
 }
 
+/* The register of a rule's CFA: of a runtime's rule, only half of its number is there. */
+IR_INLINE u32 ir_cfa_register(const struct ir_rule *rule)
+{
+	return rule->kind & IR_RULE_OF_RUNTIME ? IR_ARM64_FIRST_KEPT | IR_ARM64_KEPT(rule->cfa_reg) : rule->cfa_reg;
+}
+
 /* CFA of a rule; false (with the walk stopped) if it cannot be known. */
 IR_INLINE bool ir_cfa(struct ir_walk *walk, const struct ir_rule *rule, u64 *cfa)
 {
+	u32 kind = ir_native_kind(rule);
 	u64 base;
 
-	if (rule->kind == IR_RULE_PLT) {
+	if (kind == IR_RULE_PLT) {
 		ir_walk_stop(walk, IR_STOP_UNSUPPORTED_RULE);
 		return false;
 	}
-	if (!ir_register(walk, rule->cfa_reg, &base)) {
+	if (!ir_register(walk, ir_cfa_register(rule), &base)) {
 		ir_walk_stop(walk, IR_STOP_REGISTER_LOST);
 		return false;
 	}
 	base += (s64)rule->cfa_offset;
-	if (rule->kind == IR_RULE_DEREF) {
+	if (kind == IR_RULE_DEREF) {
 		u64 pointer = base;
 
 		if (!ir_read_user(&base, sizeof(base), pointer)) {

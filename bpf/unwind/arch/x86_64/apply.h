@@ -110,7 +110,7 @@ IR_APART bool ir_recall_register(struct ir_walk *walk, const struct ir_rule *rul
 	u64 fp = walk->registers.general[IR_RBP], rbx = walk->registers.general[IR_RBX], ra;
 
 	walk->valid = valid;
-	if (rule->kind != IR_RULE_OFFSET || rule->ra_slot != -1 || number == IR_RBP || number == IR_RBX)
+	if (ir_native_kind(rule) != IR_RULE_OFFSET || rule->ra_slot != -1 || number == IR_RBP || number == IR_RBX)
 		return false;
 	ir_fetch_registers(walk);
 	walk->registers.pc = pc;
@@ -130,7 +130,7 @@ IR_APART bool ir_recall_register(struct ir_walk *walk, const struct ir_rule *rul
 /* CFA of a rule; false (with the walk stopped) if it cannot be known. */
 IR_INLINE bool ir_cfa(struct ir_walk *walk, const struct ir_rule *rule, u64 *cfa)
 {
-	u32 number = rule->kind == IR_RULE_PLT ? IR_RSP : rule->cfa_reg;
+	u32 kind = ir_native_kind(rule), number = kind == IR_RULE_PLT ? IR_RSP : rule->cfa_reg;
 	u64 base;
 
 	if (!ir_register(walk, number, &base) &&
@@ -139,9 +139,9 @@ IR_INLINE bool ir_cfa(struct ir_walk *walk, const struct ir_rule *rule, u64 *cfa
 		return false;
 	}
 	base += (s64)rule->cfa_offset;
-	if (rule->kind == IR_RULE_PLT && (walk->registers.pc & 15) >= (u32)rule->cfa_offset2)
+	if (kind == IR_RULE_PLT && (walk->registers.pc & 15) >= (u32)rule->cfa_offset2)
 		base += 8;
-	if (rule->kind == IR_RULE_DEREF) {
+	if (kind == IR_RULE_DEREF) {
 		u64 pointer = base;
 
 		if (!ir_read_user(&base, sizeof(base), pointer)) {

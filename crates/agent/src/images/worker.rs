@@ -9,7 +9,7 @@ use std::{
     sync::mpsc::{Receiver, SyncSender},
 };
 
-use infrared_bpf::abi::{ir_go_offsets, ir_row, ir_rule};
+use infrared_bpf::abi::{ir_go_state, ir_row, ir_rule};
 use infrared_processes::image::{ElfClass, ElfHeaders};
 use infrared_unwind::{CompactTable, Options, Plan};
 
@@ -85,7 +85,7 @@ pub(super) struct Page {
 pub(crate) struct GoImage {
     /// Stated addresses of Go code.
     pub(crate) text: Range<u64>,
-    pub(crate) offsets: Option<ir_go_offsets>,
+    pub(crate) offsets: Option<ir_go_state>,
 }
 
 /// Does jobs until nobody wants results.
@@ -208,9 +208,9 @@ fn to_kernel(number: u32, table: &CompactTable) -> Page {
     }
 }
 
-fn go_offsets(go: &infrared_unwind::GoInfo) -> Option<ir_go_offsets> {
+fn go_offsets(go: &infrared_unwind::GoInfo) -> Option<ir_go_state> {
     let offsets = go.offsets?;
-    Some(ir_go_offsets {
+    Some(ir_go_state {
         g_tls_offset: offsets.g_tls_offset,
         g_m: offsets.g_m,
         m_curg: offsets.m_curg,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use infrared_bpf::abi::ir_go_offsets;
+use infrared_bpf::abi::ir_go_state;
 use infrared_processes::maps::{Mapping, MappingKind};
 
 use super::{Pipeline, deferred_queue::News};
@@ -141,7 +141,7 @@ impl Pipeline {
     }
 }
 
-fn go_of(image: ImageRef, images: &ImageRegistry) -> Option<ir_go_offsets> {
+fn go_of(image: ImageRef, images: &ImageRegistry) -> Option<ir_go_state> {
     match image {
         ImageRef::Known { image, .. } => images.get(image)?.go.as_ref()?.offsets,
         _ => None,

@@ -2,7 +2,9 @@
 
 use infrared_bpf::{
     KernelError, MappingBlock,
-    abi::{IR_PROCESS_COMPAT, IR_PROCESS_KNOWN, IR_PROCESS_SETTLED},
+    abi::{
+        IR_PROCESS_COMPAT, IR_PROCESS_KNOWN, IR_PROCESS_SETTLED, ir_go_state, ir_runtime_states,
+    },
 };
 
 use super::{Command, Pipeline};
@@ -27,7 +29,8 @@ pub(super) fn block(space: &Space, images: &ImageRegistry) -> MappingBlock {
         mappings: space.mappings.to_kernel(|image| images.kernel_number(image)),
         state: IR_PROCESS_KNOWN | compat | settled,
         start_stack: space.start_stack,
-        go: space.go,
+        runtimes: (space.go != ir_go_state::default())
+            .then(|| Box::new(ir_runtime_states { run: 0, go: space.go })),
     }
 }
 

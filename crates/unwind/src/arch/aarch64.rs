@@ -36,13 +36,13 @@ pub(super) fn translate<'d, S: UnwindSection<Bytes<'d>>>(
     let (kind, cfa_reg, cfa_offset, cfa_offset2) = cfa;
     Translation {
         rule: Rule {
-            kind,
             cfa_reg,
             fp: fp.unwrap_or(Slot::Undefined),
             rbx: Slot::Same,
             ra,
             cfa_offset,
             cfa_offset2,
+            ..Rule::of_kind(kind)
         },
         lost_register: fp.is_none(),
     }

@@ -45,7 +45,7 @@ pub struct GoInfo {
     pub offsets: Option<GoOffsets>,
 }
 
-/// Offsets in bytes; see `struct ir_go_offsets`. They are read from the code of `runtime.systemstack`, so no list of
+/// Offsets in bytes; see `struct ir_go_state`. They are read from the code of `runtime.systemstack`, so no list of
 /// releases is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GoOffsets {

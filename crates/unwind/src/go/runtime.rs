@@ -5,9 +5,11 @@
 //! rbp (`systemstack`, `asmcgocall`, `cgocallback`, `nanotime1`, `vgetrandom1`, …) need nothing of this: they are marked
 //! as writing sp, and their frame pointer leads back to the goroutine's stack.
 
+use infrared_abi::{IR_GO_MORESTACK, RuntimeId};
+
 use super::GoOffsets;
 use super::pclntab::{FLAG_SP_WRITE, FLAG_TOP_FRAME, Function};
-use crate::rule::{Rule, RuleKind};
+use crate::rule::Rule;
 
 /// How a function's frame leads to its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +23,9 @@ pub(super) enum Behaviour {
     /// As its stack heights say until it loads sp, one rule from then on.
     AfterSpLoad(Rule),
 }
+
+/// The walk goes on where the goroutine left off.
+const MORESTACK: Rule = Rule::of_runtime(RuntimeId::Go, IR_GO_MORESTACK);
 
 /// Functions that write sp, for releases before Go 1.17, which do not flag them.
 const SP_WRITERS: &[&[u8]] = &[
@@ -46,7 +51,7 @@ pub(super) fn behaviour(function: &Function<'_>) -> Behaviour {
         b"runtime.sigtramp" => Behaviour::Plain,
         // The goroutine is left for good: what runs next belongs to the thread.
         b"runtime.mcall" | b"runtime.clone" => Behaviour::AfterSpLoad(Rule::ROOT),
-        b"runtime.morestack" => Behaviour::AfterSpLoad(Rule::of_kind(RuleKind::GoMorestack)),
+        b"runtime.morestack" => Behaviour::AfterSpLoad(MORESTACK),
         b"gogo" | b"runtime.gogo" => Behaviour::AfterSpLoad(Rule::UNSUPPORTED),
         _ if function.flags & FLAG_TOP_FRAME != 0 => Behaviour::Whole(Rule::ROOT),
         name if function.flags & FLAG_SP_WRITE != 0 || SP_WRITERS.contains(&name) => {

@@ -10,6 +10,7 @@ use std::process::Command;
 use gimli::{
     BaseAddresses, CfaRule, CieOrFde, DebugFrame, LittleEndian, UnwindContext, UnwindSection,
 };
+use infrared_abi::{IR_GO_MORESTACK, RuntimeId};
 use infrared_unwind::{CompactTable, Options, Rule, RuleKind, Slot, build, lookup};
 use object::read::elf::ElfFile64;
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
@@ -52,7 +53,7 @@ const SPECIAL: &[(&str, RuleKind)] = &[
     ("_rt0_amd64_linux", RuleKind::Root),
     ("runtime.mcall", RuleKind::Root),
     ("runtime.clone.abi0", RuleKind::Root),
-    ("runtime.morestack.abi0", RuleKind::GoMorestack),
+    ("runtime.morestack.abi0", RuleKind::None),
     ("runtime.systemstack.abi0", RuleKind::FramePointer),
     ("runtime.asmcgocall.abi0", RuleKind::FramePointer),
     ("runtime.cgocallback.abi0", RuleKind::FramePointer),
@@ -142,6 +143,9 @@ fn runtime_functions_have_their_rules() {
             assert!(rules.is_empty() || rules.iter().any(|rule| rule.kind == *kind), "{name}");
             seen.extend((!rules.is_empty()).then_some(*name));
         }
+        // The runtime decides where the walk goes on, so that there is no native rule.
+        let morestack = rules_of(&table, &image, "runtime.morestack.abi0");
+        assert!(morestack.contains(&Rule::of_runtime(RuntimeId::Go, IR_GO_MORESTACK)));
         // A return address to it is looked up one byte before it.
         let name = "runtime.sigreturn__sigaction.abi0";
         let sigreturn = image.symbol_by_name(name).unwrap().address();

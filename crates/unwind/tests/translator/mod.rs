@@ -109,12 +109,12 @@ pub(crate) fn rule<'d, S: UnwindSection<Bytes<'d>>>(
         return Rule::UNSUPPORTED;
     }
     Rule {
-        kind,
         cfa_reg: reg as u8,
         fp: slot(X86_64::RBP),
         rbx: slot(X86_64::RBX),
         ra,
         cfa_offset: i32::try_from(offset).unwrap(),
         cfa_offset2: i32::try_from(offset2).unwrap(),
+        ..Rule::of_kind(kind)
     }
 }

@@ -2,7 +2,7 @@
 /*
  * Go runs C and its own scheduler on the thread's system stack, on behalf of a goroutine with a stack of its own: both are
  * needed to unwind. The process may be unknown yet, so where Go keeps its state is a guess, which the state itself is
- * checked by; a wrong one costs pages, and no stack is made of it (unwind/go.h reads the state again, at the offsets of the
+ * checked by; a wrong one costs pages, and no stack is made of it (step.h reads the state again, at the offsets of the
  * program's own code).
  *
  * Layouts: Go's src/runtime/runtime2.go, 1.10 to 1.26. struct g begins with stack.lo, stack.hi, two guards, _panic, _defer, m,
@@ -10,7 +10,7 @@
  */
 #pragma once
 
-#include "copy.h"
+#include "../../../programs/copy.h"
 
 #define GO_G_TLS	(-8)	/* in executables; on x86_64 */
 #define GO_G_STACK	0

@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "platform.h"
-#include "walk.h"
+#include "../../platform.h"
+#include "../../walk.h"
 
 struct ir_go_position {
 	u64 sp;
@@ -17,13 +17,16 @@ struct ir_go_position {
 enum ir_go_switch { IR_GO_UNREADABLE, IR_GO_NO_GOROUTINE, IR_GO_ON_BEHALF };
 
 /* g.m.curg.sched of the current thread. */
-IR_INLINE enum ir_go_switch ir_go_current(const struct ir_walk *walk, struct ir_go_position *position)
+IR_INLINE enum ir_go_switch ir_go_current(struct ir_walk *walk, struct ir_go_position *position)
 {
-	const struct ir_go_offsets *go = &walk->process.go;
+	const struct ir_runtime_states *states = ir_states_of_runtimes(walk);
 	u64 g, m, curg;
 
-	if (!go->present ||
-	    !ir_read_user(&g, sizeof(g), ir_thread_pointer(walk) + (s64)go->g_tls_offset) ||
+	if (!states || !states->go.present)
+		return IR_GO_UNREADABLE;
+	const struct ir_go_state *go = &states->go;
+
+	if (!ir_read_user(&g, sizeof(g), ir_thread_pointer(walk) + (s64)go->g_tls_offset) ||
 	    !ir_read_user(&m, sizeof(m), g + go->g_m) || !ir_read_user(&curg, sizeof(curg), m + go->m_curg))
 		return IR_GO_UNREADABLE;
 	if (curg == 0)
@@ -41,7 +44,7 @@ IR_INLINE enum ir_go_switch ir_go_current(const struct ir_walk *walk, struct ir_
  * morestack: sched holds the caller's position itself.
  *   (rip, rsp) = (pc, sp)
  */
-IR_INLINE void ir_step_go_switch(struct ir_walk *walk, bool through_systemstack)
+IR_INLINE void ir_go_switch_stacks(struct ir_walk *walk, bool through_systemstack)
 {
 	struct ir_go_position position;
 
@@ -64,4 +67,16 @@ IR_INLINE void ir_step_go_switch(struct ir_walk *walk, bool through_systemstack)
 	walk->registers.general[IR_ARCH_FP] = position.bp;
 	walk->valid = (1u << IR_ARCH_SP) | (1u << IR_ARCH_FP);
 	walk->return_address = 1;
+}
+
+/* Go's rules leave nothing to a native one. */
+IR_INLINE bool ir_go_step(struct ir_walk *walk, const struct ir_rule *rule)
+{
+	s32 operation = rule->cfa_offset;
+
+	if (operation == IR_GO_SYSTEMSTACK || operation == IR_GO_MORESTACK)
+		ir_go_switch_stacks(walk, operation == IR_GO_SYSTEMSTACK);
+	else
+		ir_walk_stop(walk, IR_STOP_UNSUPPORTED_RULE);
+	return true;
 }
