@@ -25,7 +25,7 @@ pub use build::{Options, build};
 pub use error::Error;
 #[doc(hidden)]
 pub use fuzz::fuzz_build;
-pub use go::{GoInfo, GoOffsets};
+pub use go::GoInfo;
 pub use plan::Plan;
 pub use rule::{MAX_RULES, Rule, RuleKind, Slot};
 pub use table::{CompactTable, PAGE_SHIFT, Page, Row, RuleId, Stats, lookup};

@@ -52,7 +52,7 @@ impl Plan {
             code: image.code.clone(),
             listed: frames.as_ref().and_then(EhFrames::listed),
             is_go: go.is_some(),
-            go: go.as_ref().and_then(|go| go.info(&image)),
+            go: go.as_ref().and_then(GoCode::info),
             rest: None,
         };
         if go.is_some() || frames.is_none() || code::has_hidden_root(&image) {
@@ -62,7 +62,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// What the kernel side needs to follow Go's switches of stacks, if the image has a Go runtime.
+    /// What Go's function table says, if the image has one.
     pub fn go(&self) -> Option<&GoInfo> {
         self.go.as_ref()
     }

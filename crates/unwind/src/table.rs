@@ -67,7 +67,7 @@ pub struct CompactTable {
     pub rows: Vec<Row>,
     /// Distinct rules.
     pub rules: Vec<Rule>,
-    /// What the kernel needs to follow Go's switches of stacks, if the image has a Go runtime.
+    /// What Go's function table says, if the image has one.
     pub go: Option<GoInfo>,
     /// What went in.
     pub stats: Stats,

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use infrared_processes::image::LoadSegments;
+use infrared_runtimes::Found;
 
-use super::{ImageId, ImageSource, worker::GoImage};
+use super::{ImageId, ImageSource};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ImageState {
@@ -30,6 +31,6 @@ pub(crate) struct Image {
     /// Lower-case hex; empty if it has none. Anybody can write any: it is no identity.
     pub(crate) build_id: Arc<str>,
     pub(crate) segments: LoadSegments,
-    pub(crate) go: Option<GoImage>,
+    pub(crate) runtimes: Vec<Found>,
     pub(crate) is_32_bit: bool,
 }

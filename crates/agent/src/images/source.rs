@@ -17,7 +17,7 @@ use std::{
 
 use infrared_processes::{
     Pid, ProcFs,
-    image::{open, open_of_gone},
+    image::{ByteSource, LoadSegments, open, open_of_gone},
     maps::Mapping,
 };
 
@@ -34,6 +34,25 @@ const MAX_PLACES: usize = 4;
 pub(crate) enum ImageBytes {
     File(Arc<File>),
     Memory(Arc<[u8]>),
+}
+
+impl ImageBytes {
+    /// Reads what there is from a stated address on, to the end of its segment at most. Returns how many bytes that were.
+    pub(super) fn read_at_svma(
+        &self,
+        segments: &LoadSegments,
+        svma: u64,
+        buffer: &mut [u8],
+    ) -> usize {
+        let Some((offset, rest)) = segments.file_offset_of_svma(svma) else { return 0 };
+        let length = buffer.len().min(usize::try_from(rest).unwrap_or(usize::MAX));
+        let wanted = &mut buffer[..length];
+        let read = match self {
+            Self::File(file) => ByteSource::read_at(&**file, offset, wanted),
+            Self::Memory(bytes) => ByteSource::read_at(&bytes[..], offset, wanted),
+        };
+        read.unwrap_or(0)
+    }
 }
 
 /// An open file, or a copy that stands for one.

@@ -4,13 +4,11 @@
 //! Files are hostile, and their readers must not panic. Should one do so all the same, that file is unreadable and the
 //! thread goes on.
 
-use std::{
-    ops::Range,
-    sync::mpsc::{Receiver, SyncSender},
-};
+use std::sync::mpsc::{Receiver, SyncSender};
 
-use infrared_bpf::abi::{ir_go_state, ir_row, ir_rule};
+use infrared_bpf::abi::{ir_row, ir_rule};
 use infrared_processes::image::{ElfClass, ElfHeaders};
+use infrared_runtimes::{Found, ImageFacts};
 use infrared_unwind::{CompactTable, Options, Plan};
 
 use super::{
@@ -67,7 +65,7 @@ pub(super) struct ReadImage {
     /// An image that has the same contents; all else is then known from it.
     pub(super) same_as: Option<ImageId>,
     pub(super) is_planned: bool,
-    pub(super) go: Option<GoImage>,
+    pub(super) runtimes: Vec<Found>,
     /// All pages of a small image.
     pub(super) pages: Vec<Page>,
 }
@@ -78,14 +76,6 @@ pub(super) struct Page {
     pub(super) number: u32,
     pub(super) rows: Vec<ir_row>,
     pub(super) rules: Vec<ir_rule>,
-}
-
-/// What is known of an image's Go runtime.
-#[derive(Clone, Debug)]
-pub(crate) struct GoImage {
-    /// Stated addresses of Go code.
-    pub(crate) text: Range<u64>,
-    pub(crate) offsets: Option<ir_go_state>,
 }
 
 /// Does jobs until nobody wants results.
@@ -136,8 +126,13 @@ impl Reader {
                 return Outcome::NoImage;
             }
         };
-        let mut read =
-            ReadImage { headers, same_as: None, is_planned: false, go: None, pages: Vec::new() };
+        let mut read = ReadImage {
+            headers,
+            same_as: None,
+            is_planned: false,
+            runtimes: Vec::new(),
+            pages: Vec::new(),
+        };
         let build_id = read.headers.build_id.as_ref().map(ToString::to_string);
         read.same_as = build_id.and_then(|build_id| {
             self.same.find((image, source), &bytes, &build_id, &read.headers.segments)
@@ -157,8 +152,11 @@ impl Reader {
             }
         };
         read.is_planned = true;
-        let go = plan.go();
-        read.go = go.map(|go| GoImage { text: go.text.clone(), offsets: go_offsets(go) });
+        let segments = &read.headers.segments;
+        read.runtimes = infrared_runtimes::detect(&ImageFacts {
+            go: plan.go(),
+            read: &|svma, buffer| bytes.read_at_svma(segments, svma, buffer),
+        });
         let pages: Vec<u32> = plan.pages().take(SMALL_PAGES + 1).collect();
         if pages.len() <= SMALL_PAGES {
             read.pages = make(&mut plan, bytes, &pages).unwrap_or_default();
@@ -206,19 +204,6 @@ fn to_kernel(number: u32, table: &CompactTable) -> Page {
         rows: table.rows.iter().map(row).collect(),
         rules: table.rules.iter().map(|rule| rule.to_abi()).collect(),
     }
-}
-
-fn go_offsets(go: &infrared_unwind::GoInfo) -> Option<ir_go_state> {
-    let offsets = go.offsets?;
-    Some(ir_go_state {
-        g_tls_offset: offsets.g_tls_offset,
-        g_m: offsets.g_m,
-        m_curg: offsets.m_curg,
-        g_sched_sp: offsets.g_sched_sp,
-        g_sched_pc: offsets.g_sched_pc,
-        g_sched_bp: offsets.g_sched_bp,
-        present: 1,
-    })
 }
 
 #[cfg(test)]

@@ -292,11 +292,11 @@ fn named_location(
         .map(|line| builder.line(&line.function, &line.system_name, &line.file, line.line))
         .collect();
     location.unnamed = symbolized.unnamed;
-    let is_go = image.go.as_ref().is_some_and(|go| go.text.contains(&location.address));
+    let address = location.address;
+    let of_runtime = || image.runtimes.iter().find_map(|runtime| runtime.frame_kind(address));
     location.kind = match &*image.path {
         "[vdso]" => FrameKind::Vdso,
-        _ if is_go => FrameKind::Go,
-        _ => FrameKind::Native,
+        _ => of_runtime().unwrap_or(FrameKind::Native),
     };
     builder.location(location)
 }

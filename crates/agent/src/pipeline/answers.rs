@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use infrared_bpf::abi::ir_go_state;
+use infrared_bpf::abi::ir_runtime_states;
 use infrared_processes::maps::{Mapping, MappingKind};
+use infrared_runtimes::Mapped;
 
 use super::{Pipeline, deferred_queue::News};
 use crate::{
@@ -128,7 +129,7 @@ impl Pipeline {
             let set = Arc::make_mut(&mut space.mappings);
             set.iter_mut().zip(&known).for_each(|(code, image)| code.image = *image);
             space.changed();
-            space.go = known.iter().find_map(|image| go_of(*image, images)).unwrap_or_default();
+            space.runtimes = runtimes_of(&known, images);
         }
         // Of very many, those that nobody has come upon stay as they are.
         let is_crowded = space.mappings.is_crowded();
@@ -141,11 +142,16 @@ impl Pipeline {
     }
 }
 
-fn go_of(image: ImageRef, images: &ImageRegistry) -> Option<ir_go_state> {
-    match image {
-        ImageRef::Known { image, .. } => images.get(image)?.go.as_ref()?.offsets,
+/// What the kernel side has to know of the runtimes in the images that a process maps.
+fn runtimes_of(mapped: &[ImageRef], images: &ImageRegistry) -> Option<Box<ir_runtime_states>> {
+    let with_bias = mapped.iter().filter_map(|image| match *image {
+        ImageRef::Known { image, bias: Some(bias) } => Some((images.get(image)?, Mapped { bias })),
         _ => None,
-    }
+    });
+    infrared_runtimes::states(
+        with_bias
+            .flat_map(|(image, mapped)| image.runtimes.iter().map(move |found| (found, mapped))),
+    )
 }
 
 /// `told`: mappings that came to be since the question, with their times.

@@ -2,9 +2,7 @@
 
 use infrared_bpf::{
     KernelError, MappingBlock,
-    abi::{
-        IR_PROCESS_COMPAT, IR_PROCESS_KNOWN, IR_PROCESS_SETTLED, ir_go_state, ir_runtime_states,
-    },
+    abi::{IR_PROCESS_COMPAT, IR_PROCESS_KNOWN, IR_PROCESS_SETTLED},
 };
 
 use super::{Command, Pipeline};
@@ -29,8 +27,7 @@ pub(super) fn block(space: &Space, images: &ImageRegistry) -> MappingBlock {
         mappings: space.mappings.to_kernel(|image| images.kernel_number(image)),
         state: IR_PROCESS_KNOWN | compat | settled,
         start_stack: space.start_stack,
-        runtimes: (space.go != ir_go_state::default())
-            .then(|| Box::new(ir_runtime_states { run: 0, go: space.go })),
+        runtimes: space.runtimes.clone(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use infrared_bpf::abi::{IR_IMAGE_FIRST, ir_frame, ir_go_state};
+use infrared_bpf::abi::{IR_IMAGE_FIRST, ir_frame, ir_runtime_states};
 use infrared_processes::maps::{Mapping, MappingKind};
 
 use super::mappings::{ImageRef, MappingSet};
@@ -117,7 +117,8 @@ pub(crate) struct Space {
     pub(crate) is_heritable: bool,
     /// What its environment at exec declares.
     pub(crate) declared_service: Option<Box<str>>,
-    pub(crate) go: ir_go_state,
+    /// What the kernel side has to know of the runtimes in its images; `None`: they have none that is followed.
+    pub(crate) runtimes: Option<Box<ir_runtime_states>>,
     /// Path of the executable, as far as events told it.
     pub(crate) executable: Option<Box<[u8]>>,
     /// `CLOCK_MONOTONIC` time of its last sample; 0: none yet.
@@ -148,7 +149,7 @@ impl Space {
             identity: None,
             is_heritable: false,
             declared_service: None,
-            go: ir_go_state::default(),
+            runtimes: None,
             executable: None,
             last_sample_ns: 0,
             told: Told::NEVER,

@@ -62,6 +62,15 @@ impl LoadSegments {
         })
     }
 
+    /// Where the file has the byte for a stated address, and how many follow it in its segment.
+    pub fn file_offset_of_svma(&self, svma: u64) -> Option<(u64, u64)> {
+        self.0.iter().find_map(|segment| {
+            let within = svma.checked_sub(segment.svma)?;
+            let rest = segment.file_size.checked_sub(within).filter(|rest| *rest > 0)?;
+            Some((segment.file_offset.checked_add(within)?, rest))
+        })
+    }
+
     /// The address stated in the file for the byte at `file_offset`, if it is loaded.
     pub fn svma_of_file_offset(&self, file_offset: u64) -> Option<u64> {
         self.0.iter().find_map(|segment| {
@@ -106,6 +115,24 @@ mod tests {
         for (segments, line, bias) in table {
             assert_eq!(segments.svma_bias(&mapping(line)), bias, "{line}");
         }
+    }
+
+    #[test]
+    fn a_stated_address_is_in_the_file_as_far_as_its_segment_is() {
+        let segments =
+            LoadSegments(vec![segment(0, 0x1000, 0x800, false), segment(0x800, 0x2800, 8, true)]);
+        for (svma, place) in [
+            (0x1000, Some((0, 0x800))),
+            (0x17ff, Some((0x7ff, 1))),
+            (0x1800, None),
+            (0x2804, Some((0x804, 4))),
+            (0x2808, None),
+            (0, None),
+        ] {
+            assert_eq!(segments.file_offset_of_svma(svma), place, "{svma:x}");
+        }
+        let hostile = LoadSegments(vec![segment(u64::MAX, 0, u64::MAX, true)]);
+        assert_eq!(hostile.file_offset_of_svma(1), None);
     }
 
     #[test]

@@ -35,32 +35,13 @@ const MAX_RUNTIME_FUNCTION: u64 = 512;
 /// What is searched for a table that no section names.
 const MAX_SEARCHED_BYTES: u64 = 128 << 20;
 
-/// What is known of an image's Go runtime.
+/// What its function table says of an image's Go runtime.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GoInfo {
     /// The addresses of Go code.
     pub text: Range<u64>,
-    /// What the kernel needs to follow switches of stacks; `None` if the code does not show it, as in a shared
-    /// library, where the g pointer's place is known at run time only.
-    pub offsets: Option<GoOffsets>,
-}
-
-/// Offsets in bytes; see `struct ir_go_state`. They are read from the code of `runtime.systemstack`, so no list of
-/// releases is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GoOffsets {
-    /// Of the g pointer from the thread pointer.
-    pub g_tls_offset: i32,
-    /// `g.m`
-    pub g_m: u16,
-    /// `m.curg`
-    pub m_curg: u16,
-    /// `g.sched.sp`
-    pub g_sched_sp: u16,
-    /// `g.sched.pc`
-    pub g_sched_pc: u16,
-    /// `g.sched.bp`
-    pub g_sched_bp: u16,
+    /// Those of `runtime.systemstack`, whose code shows where the runtime keeps what a switch of stacks has to know.
+    pub systemstack: Option<Range<u64>>,
 }
 
 /// The bytes of the image's Go function table, if it has one.
@@ -146,16 +127,17 @@ impl<'t> GoCode<'t> {
         self.text_start.checked_add(entry)
     }
 
-    pub(crate) fn info<'d, R: ReadRef<'d>>(&self, image: &Image<'d, R>) -> Option<GoInfo> {
+    pub(crate) fn info(&self) -> Option<GoInfo> {
         let start = self.address(self.table.entry(0)?)?;
         let end = self.address(self.table.entry(self.table.count)?)?;
         let systemstack = (0..self.table.count)
             .filter_map(|index| self.table.function(index))
             .find(|function| function.name == b"runtime.systemstack");
-        let offsets = systemstack.and_then(|function| {
-            runtime::offsets(self.code(image, &function, MAX_RUNTIME_FUNCTION))
+        let systemstack = systemstack.and_then(|function| {
+            let start = self.address(function.entry)?;
+            Some(start..start.checked_add(function.len)?)
         });
-        (start < end).then_some(GoInfo { text: start..end, offsets })
+        (start < end).then_some(GoInfo { text: start..end, systemstack })
     }
 
     /// The ranges of all functions that have stack heights. A span's key is the function's index.

@@ -1,5 +1,4 @@
-//! Functions of the Go runtime that do not return to what their frame says, and the runtime's offsets, read from
-//! their code (amd64).
+//! Functions of the Go runtime that do not return to what their frame says (amd64).
 //!
 //! Facts from `runtime/asm_amd64.s` and `runtime/sys_linux_amd64.s` of Go 1.26. Functions that switch stacks and keep
 //! rbp (`systemstack`, `asmcgocall`, `cgocallback`, `nanotime1`, `vgetrandom1`, …) need nothing of this: they are marked
@@ -7,7 +6,6 @@
 
 use infrared_abi::{IR_GO_MORESTACK, RuntimeId};
 
-use super::GoOffsets;
 use super::pclntab::{FLAG_SP_WRITE, FLAG_TOP_FRAME, Function};
 use crate::rule::Rule;
 
@@ -74,40 +72,4 @@ pub(super) fn after_sp_load(code: &[u8]) -> Option<u64> {
         };
         Some(at as u64 + len)
     })
-}
-
-/// The runtime's offsets from the code of `runtime.systemstack`.
-///
-/// ```text
-/// mov rax, fs:[g]         64 48 8b 04 25 disp32    or  mov rcx, imm32 (48 c7 c1 imm32); mov rax, fs:[rcx]
-/// mov rbx, [rax + g.m]    48 8b 58 disp8
-/// cmp rax, [rbx + m.curg] 48 3b 83 disp32
-/// mov rsp, [rdx + sp]     48 8b 62 disp8           (mov rbx, [rdx + sp], 48 8b 5a disp8, in old releases)
-/// mov rbp, [rax + bp]     48 8b 68 disp8
-/// ```
-pub(super) fn offsets(systemstack: &[u8]) -> Option<GoOffsets> {
-    let direct = displacement32(systemstack, &[0x64, 0x48, 0x8b, 0x04, 0x25]);
-    let indirect = || displacement32(systemstack, &[0x48, 0xc7, 0xc1]);
-    let g_tls_offset = direct.or_else(indirect)?;
-    let sp = displacement8(systemstack, &[0x48, 0x8b, 0x62])
-        .or_else(|| displacement8(systemstack, &[0x48, 0x8b, 0x5a]))?;
-    Some(GoOffsets {
-        g_tls_offset,
-        g_m: displacement8(systemstack, &[0x48, 0x8b, 0x58])?,
-        m_curg: u16::try_from(displacement32(systemstack, &[0x48, 0x3b, 0x83])?).ok()?,
-        g_sched_sp: sp,
-        // gobuf starts with sp and pc in every release.
-        g_sched_pc: sp.checked_add(8)?,
-        g_sched_bp: displacement8(systemstack, &[0x48, 0x8b, 0x68])?,
-    })
-}
-
-fn displacement32(code: &[u8], opcode: &[u8]) -> Option<i32> {
-    let at = code.windows(opcode.len()).position(|bytes| bytes == opcode)? + opcode.len();
-    Some(i32::from_le_bytes(code.get(at..at + 4)?.try_into().ok()?))
-}
-
-fn displacement8(code: &[u8], opcode: &[u8]) -> Option<u16> {
-    let at = code.windows(opcode.len()).position(|bytes| bytes == opcode)? + opcode.len();
-    u16::try_from(*code.get(at)? as i8).ok()
 }

@@ -246,7 +246,7 @@ impl ImageRegistry {
             root: root.into(),
             build_id: "".into(),
             segments: LoadSegments::default(),
-            go: None,
+            runtimes: Vec::new(),
             is_32_bit: false,
         };
         self.waiting.add(id, user, image.source.length());

@@ -129,7 +129,7 @@ impl ImageRegistry {
         image.build_id = build_id.into();
         image.segments = headers.segments;
         image.is_32_bit = headers.class == ElfClass::Bits32;
-        image.go = read.go;
+        image.runtimes = read.runtimes;
         image.state = match same_as {
             Some(other) => ImageState::SameAs(other),
             // What was the same when it was read, and is gone, is planned when it is needed.

@@ -21,7 +21,7 @@ fn image(path: &Path) -> Image {
         root: "".into(),
         build_id: "".into(),
         segments: LoadSegments::default(),
-        go: None,
+        runtimes: Vec::new(),
         is_32_bit: false,
     }
 }

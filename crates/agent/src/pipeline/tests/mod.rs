@@ -3,5 +3,6 @@
 mod identities;
 mod losses;
 mod mappings;
+mod runtimes;
 mod waiting;
 mod world;

@@ -1,0 +1,49 @@
+//! What the kernel side is told of runtimes.
+
+use infrared_bpf::abi::{ir_go_state, ir_runtime_states};
+
+use super::world::World;
+
+/// What some image of the process had.
+const FOUND: ir_runtime_states = ir_runtime_states {
+    run: 0,
+    go: ir_go_state {
+        g_tls_offset: -8,
+        g_m: 48,
+        m_curg: 184,
+        g_sched_sp: 56,
+        g_sched_pc: 64,
+        g_sched_bp: 104,
+        present: 1,
+    },
+};
+
+/// A process that has a runtime.
+fn shop() -> World {
+    let mut world = World::new();
+    world.exec(10, 5, "/bin/server").sample(20, 5, 1).turn(30);
+    world.answer(5, 25, Some("shop")).turn(40);
+    let space = world.pipeline.table.get_mut(5).unwrap().current_mut();
+    space.runtimes = Some(Box::new(FOUND));
+    space.changed();
+    world
+}
+
+#[test]
+fn a_process_s_runtimes_are_told_with_its_mappings_and_a_child_s_are_its_parent_s() {
+    let mut world = shop();
+    world.fork(50, 5, 6).sample(60, 6, 2).turn(70);
+    world.answer(6, 65, Some("shop")).turn(80);
+    for pid in [5, 6] {
+        let told = world.published.iter().rfind(|(of, _)| *of == pid).unwrap();
+        assert_eq!(told.1.runtimes.as_deref(), Some(&FOUND), "{pid}");
+    }
+}
+
+#[test]
+fn another_program_of_the_process_has_its_own() {
+    let mut world = shop();
+    world.exec(50, 5, "/bin/other").sample(60, 5, 1).turn(70);
+    world.answer(5, 65, Some("other")).turn(80);
+    assert_eq!(world.published.last().unwrap().1.runtimes, None);
+}
