@@ -104,10 +104,12 @@ impl Pipeline {
             return;
         };
         let (mappings, start_stack) = (Arc::clone(&origin.mappings), origin.start_stack);
+        let runtimes = origin.runtimes.clone();
         if let Some(process) = self.table.of_space(pid, id)
             && let Some(space) = process.space_mut(id)
         {
             space.mappings = mappings;
+            space.runtimes = runtimes;
             space.start_stack = start_stack;
             space.is_complete = true;
             space.changed();

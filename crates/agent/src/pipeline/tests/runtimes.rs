@@ -47,3 +47,17 @@ fn another_program_of_the_process_has_its_own() {
     world.answer(5, 65, Some("other")).turn(80);
     assert_eq!(world.published.last().unwrap().1.runtimes, None);
 }
+
+#[test]
+fn a_child_that_is_gone_before_it_can_be_read_has_its_parent_s() {
+    let mut world = World::new();
+    // Both are of before we came: of the child nothing is known but whose it is.
+    world.sample(20, 5, 1).turn(25).fork(30, 5, 6).sample(40, 6, 1).turn(50);
+    world.answer(5, 45, Some("shop")).turn(60);
+    let space = world.pipeline.table.get_mut(5).unwrap().current_mut();
+    space.runtimes = Some(Box::new(FOUND));
+    world.exit(70, 6).deferred(42, 6, 0).turn(80).turn(90);
+    let space = world.pipeline.table.get(6).unwrap().current();
+    assert!(space.is_complete, "it has its parent's mappings");
+    assert_eq!(space.runtimes.as_deref(), Some(&FOUND));
+}
