@@ -5,9 +5,13 @@
 //!
 //! Source of the layout: System V ABI, chapter "Dynamic Linking"; `DT_GNU_HASH` as binutils writes it.
 
+mod symbol;
+
 use std::borrow::Cow;
 
 use object::elf;
+
+pub use symbol::Symbol;
 
 /// Tag and value, a word each.
 const ENTRY: usize = 16;

@@ -16,13 +16,20 @@ pub struct Options {
     /// The most bytes of code without unwind information that are followed instruction by instruction. If there are
     /// more, none are.
     pub max_followed_bytes: u64,
+    /// Dynamic symbols that are looked for.
+    pub symbols: &'static [&'static str],
 }
 
 impl Default for Options {
     /// 128 MiB a section, 16 Mi rows (64 MiB): several times what the largest executables of today need. 2 MiB of code
     /// without unwind information: a static musl libc has 0.4.
     fn default() -> Self {
-        Self { max_section_bytes: 128 << 20, max_rows: 16 << 20, max_followed_bytes: 2 << 20 }
+        Self {
+            max_section_bytes: 128 << 20,
+            max_rows: 16 << 20,
+            max_followed_bytes: 2 << 20,
+            symbols: &[],
+        }
     }
 }
 

@@ -3,8 +3,12 @@
 use crate::{CompactTable, Options, Plan, build};
 
 /// Limits that a fuzzer's small inputs could reach.
-const OPTIONS: Options =
-    Options { max_section_bytes: 1 << 20, max_rows: 1 << 16, max_followed_bytes: 1 << 16 };
+const OPTIONS: Options = Options {
+    max_section_bytes: 1 << 20,
+    max_rows: 1 << 16,
+    max_followed_bytes: 1 << 16,
+    symbols: &[],
+};
 
 /// Builds tables of any bytes, whole and by page: with undescribed code followed, and with all of it too much for that.
 ///

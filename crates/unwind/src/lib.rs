@@ -13,6 +13,7 @@ mod fuzz;
 mod go;
 mod image;
 mod intern;
+mod marks;
 mod pages;
 mod plan;
 mod rest;
@@ -26,6 +27,7 @@ pub use error::Error;
 #[doc(hidden)]
 pub use fuzz::fuzz_build;
 pub use go::GoInfo;
+pub use infrared_elf::Symbol;
 pub use plan::Plan;
 pub use rule::{MAX_RULES, Rule, RuleKind, Slot};
 pub use table::{CompactTable, PAGE_SHIFT, Page, Row, RuleId, Stats, lookup};

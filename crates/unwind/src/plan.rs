@@ -6,6 +6,8 @@
 use std::ops::Range;
 
 use gimli::{BaseAddresses, DebugFrame, LittleEndian};
+use infrared_abi::RuntimeId;
+use infrared_elf::Symbol;
 use object::ReadRef;
 
 use crate::build::Options;
@@ -14,6 +16,7 @@ use crate::code;
 use crate::error::Error;
 use crate::go::{self, GoCode, GoInfo};
 use crate::image::Image;
+use crate::marks::{Marks, parts_of};
 use crate::rest::{Rest, optional};
 use crate::rows::RowWriter;
 use crate::spans::{Pieces, Source, around};
@@ -27,6 +30,8 @@ pub struct Plan {
     listed: Option<Listed>,
     is_go: bool,
     go: Option<GoInfo>,
+    symbols: Vec<(&'static str, Symbol)>,
+    marks: Marks,
     /// What `.eh_frame` does not describe: looked for when it is needed.
     rest: Option<Rest>,
 }
@@ -53,6 +58,12 @@ impl Plan {
             listed: frames.as_ref().and_then(EhFrames::listed),
             is_go: go.is_some(),
             go: go.as_ref().and_then(GoCode::info),
+            symbols: options
+                .symbols
+                .iter()
+                .filter_map(|name| Some((*name, image.symbol(name)?)))
+                .collect(),
+            marks: Marks::default(),
             rest: None,
         };
         if go.is_some() || frames.is_none() || code::has_hidden_root(&image) {
@@ -65,6 +76,23 @@ impl Plan {
     /// What Go's function table says, if the image has one.
     pub fn go(&self) -> Option<&GoInfo> {
         self.go.as_ref()
+    }
+
+    /// Of [`Options::symbols`], those that the image defines for others.
+    pub fn symbols(&self) -> &[(&'static str, Symbol)] {
+        &self.symbols
+    }
+
+    /// From now on, rows of the function at `entry` say that its frames run those of a runtime. `false`: it is not described.
+    pub fn mark<'d, R: ReadRef<'d>>(&mut self, data: R, entry: u64, runtime: RuntimeId) -> bool {
+        let Ok(image) = Image::open(data, self.options.max_section_bytes) else { return false };
+        let Ok(Some(mut frames)) = EhFrames::open(&image, self.listed.as_ref()) else {
+            return false;
+        };
+        let parts = parts_of(&image, &mut frames, entry);
+        let is_found = !parts.is_empty();
+        self.marks.add(parts, runtime);
+        is_found
     }
 
     /// The pages that have code, in ascending order.
@@ -150,7 +178,8 @@ impl Plan {
         let rest = self.rest.as_ref();
         let entries = sources.frames.as_mut().map(|frames| frames.read(image, &range));
         let mut eh_frame = sources.frames.as_ref().map(EhFrames::cfi);
-        let mut rows = RowWriter::new(image.machine, range.clone(), self.options.max_rows);
+        let mut rows =
+            RowWriter::new(image.machine, range.clone(), self.options.max_rows, &self.marks);
         let mut pieces = Pieces::default();
         pieces.add(rest.map_or(&[][..], |rest| around(&rest.pieces, &range)).iter().copied());
         if let (Some(section), Some(entries)) = (&mut eh_frame, &entries) {

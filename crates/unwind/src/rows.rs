@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::go::GoCode;
 use crate::image::Image;
 use crate::intern::RuleSet;
+use crate::marks::Marks;
 use crate::pages::PageBuilder;
 use crate::spans::{Piece, Source};
 use crate::table::{CompactTable, RuleId, Stats};
@@ -22,20 +23,26 @@ pub(crate) const MIN_GAP: u64 = 16;
 
 /// Turns pieces, in ascending order, into the rows of `range`.
 #[derive(Debug)]
-pub(crate) struct RowWriter {
+pub(crate) struct RowWriter<'m> {
     machine: Machine,
     range: Range<u64>,
     pages: PageBuilder,
     rules: RuleSet,
+    marks: &'m Marks,
     pub(crate) stats: Stats,
     /// Where the last piece ended, and who described it.
     covered_to: Option<(u64, Source)>,
 }
 
-impl RowWriter {
-    pub(crate) fn new(machine: Machine, range: Range<u64>, max_rows: usize) -> Self {
+impl<'m> RowWriter<'m> {
+    pub(crate) fn new(
+        machine: Machine,
+        range: Range<u64>,
+        max_rows: usize,
+        marks: &'m Marks,
+    ) -> Self {
         let (pages, rules) = (PageBuilder::new(max_rows), RuleSet::new());
-        Self { machine, range, pages, rules, stats: Stats::default(), covered_to: None }
+        Self { machine, range, pages, rules, marks, stats: Stats::default(), covered_to: None }
     }
 
     /// What is in force before the range is so at its start; what is after it is left out.
@@ -79,7 +86,7 @@ impl RowWriter {
                 Some(state) => {
                     let translation = self.machine.translate(state, expressions, is_signal);
                     self.stats.lost_register_rows += u64::from(translation.lost_register);
-                    self.rules.id(translation.rule)
+                    self.rules.id(self.marks.apply(svma, translation.rule))
                 }
             };
             self.stats.unsupported_rows += u64::from(self.rules.is_unsupported(id));

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use infrared_elf::{Dynamic, Loaded, Table};
+use infrared_elf::{Dynamic, Loaded, Symbol, Table};
 use object::{ReadRef, elf};
 
 use super::{Image, Section};
@@ -26,6 +26,12 @@ impl<'d, R: ReadRef<'d>> Loaded for Image<'d, R> {
 }
 
 impl<'d, R: ReadRef<'d>> Image<'d, R> {
+    /// Where the dynamic symbol of that name is, if the image defines it.
+    pub(crate) fn symbol(&self, name: &str) -> Option<Symbol> {
+        let dynamic = Dynamic::read(self, self.segment_address(elf::PT_DYNAMIC)?).ok()?;
+        dynamic.find_symbol(self, name).ok()?
+    }
+
     /// The tables of the dynamic linker, by the names that their sections have.
     pub(super) fn dynamic_sections(&self) -> Vec<Section<'d>> {
         let address = self.segment_address(elf::PT_DYNAMIC);
