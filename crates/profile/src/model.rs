@@ -45,6 +45,8 @@ pub enum FrameKind {
     /// Code with no file behind it (a JIT), named by a perf map or not at all.
     Jit,
     Vdso,
+    /// A function of Python, run by its interpreter.
+    Python,
     /// A runtime's own frame: interpreter loop, garbage collector.
     Runtime,
     /// Not code: says why the stack does not reach its thread's entry, `[truncated: REASON]`.

@@ -20,6 +20,7 @@ pub(crate) fn written(kind: FrameKind) -> (Option<&'static str>, Option<&'static
         FrameKind::Native => (Some("native"), None),
         FrameKind::Kernel => (Some("kernel"), None),
         FrameKind::Go => (Some("go"), None),
+        FrameKind::Python => (Some("cpython"), None),
         FrameKind::Jit => (Some("native"), Some("jit")),
         FrameKind::Vdso => (Some("native"), Some("vdso")),
         FrameKind::Runtime => (Some("native"), Some("runtime")),
@@ -40,15 +41,17 @@ pub(crate) fn own(value: &str) -> Option<FrameKind> {
     })
 }
 
-/// The kind for a value of [`FRAME_TYPE`] by any sender. Managed languages have no kind of their own yet: their code is
+/// The kind for a value of [`FRAME_TYPE`] by any sender. Most managed languages have no kind of their own yet: their code is
 /// compiled at run time or interpreted, in either case without a file behind it.
 pub(crate) fn conventional(value: &str) -> FrameKind {
     match value {
         "kernel" => FrameKind::Kernel,
         "go" => FrameKind::Go,
         "abort-marker" => FrameKind::Truncated,
-        "beam" | "cpython" | "dotnet" | "jvm" | "luajit" | "perl" | "php" | "phpjit" | "ruby"
-        | "v8js" => FrameKind::Jit,
+        "cpython" => FrameKind::Python,
+        "beam" | "dotnet" | "jvm" | "luajit" | "perl" | "php" | "phpjit" | "ruby" | "v8js" => {
+            FrameKind::Jit
+        }
         _ => FrameKind::Native,
     }
 }

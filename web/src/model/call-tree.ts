@@ -14,6 +14,7 @@ export const Kind = {
   runtime: 5,
   truncated: 6,
   event: 7,
+  python: 8,
   group: 255,
 } as const;
 

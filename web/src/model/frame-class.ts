@@ -12,6 +12,7 @@ export const FrameClass = {
   truncated: 7,
   event: 8,
   group: 9,
+  python: 10,
 } as const;
 
 export type FrameClassName = keyof typeof FrameClass;
@@ -20,7 +21,7 @@ export type FrameClass = (typeof FrameClass)[FrameClassName];
 export const FRAME_CLASS_NAMES = Object.keys(FrameClass) as FrameClassName[];
 
 /** Classes whose frames can be folded into their caller. What says that a stack is incomplete always stays. */
-export const FOLDABLE: readonly FrameClassName[] = ['native', 'kernel', 'go', 'jit', 'runtime', 'inlined', 'unnamed'];
+export const FOLDABLE: readonly FrameClassName[] = ['native', 'kernel', 'go', 'jit', 'python', 'runtime', 'inlined', 'unnamed'];
 
 export function frameClass(kind: number, flags: number): FrameClass {
   if (kind === Kind.truncated) return FrameClass.truncated;
@@ -36,6 +37,8 @@ export function frameClass(kind: number, flags: number): FrameClass {
       return FrameClass.go;
     case Kind.jit:
       return FrameClass.jit;
+    case Kind.python:
+      return FrameClass.python;
     case Kind.runtime:
       return FrameClass.runtime;
     default:

@@ -7,12 +7,13 @@ use crate::tree::{Flags, NodeKind};
 const NATIVE: NodeKind = NodeKind::Frame(FrameKind::Native);
 
 /// Names of the colours, each with a frame that has it.
-pub(super) const LEGEND: [(&str, (NodeKind, Flags)); 8] = [
+pub(super) const LEGEND: [(&str, (NodeKind, Flags)); 9] = [
     ("native", (NATIVE, Flags(0))),
     ("inlined", (NATIVE, Flags::INLINED)),
     ("kernel", (NodeKind::Frame(FrameKind::Kernel), Flags(0))),
     ("Go", (NodeKind::Frame(FrameKind::Go), Flags(0))),
     ("JIT", (NodeKind::Frame(FrameKind::Jit), Flags(0))),
+    ("Python", (NodeKind::Frame(FrameKind::Python), Flags(0))),
     ("runtime", (NodeKind::Frame(FrameKind::Runtime), Flags(0))),
     ("unnamed", (NATIVE, Flags::UNNAMED)),
     ("truncated", (NodeKind::Frame(FrameKind::Truncated), Flags(0))),
@@ -38,6 +39,7 @@ fn base(kind: NodeKind, flags: Flags) -> (u32, u32, u32) {
         NodeKind::Frame(_) if flags.contains(Flags::INLINED) => (44, 88, 74),
         NodeKind::Frame(FrameKind::Go) => (180, 52, 67),
         NodeKind::Frame(FrameKind::Jit) => (122, 40, 70),
+        NodeKind::Frame(FrameKind::Python) => (64, 58, 68),
         NodeKind::Frame(FrameKind::Vdso) => (316, 48, 78),
         NodeKind::Frame(FrameKind::Runtime) => (256, 60, 79),
         NodeKind::Frame(FrameKind::Native) => (20, 90, 72),
@@ -50,6 +52,7 @@ pub(super) fn words(kind: NodeKind, flags: Flags) -> String {
         NodeKind::Frame(FrameKind::Kernel) => "kernel",
         NodeKind::Frame(FrameKind::Go) => "Go",
         NodeKind::Frame(FrameKind::Jit) => "JIT",
+        NodeKind::Frame(FrameKind::Python) => "Python",
         NodeKind::Frame(FrameKind::Vdso) => "vDSO",
         NodeKind::Frame(FrameKind::Runtime) => "runtime",
         _ => "",

@@ -14,7 +14,7 @@ use super::NodeKind;
 use crate::FrameKind;
 
 /// Kinds and their bytes; the place is the byte.
-const FRAME_KINDS: [FrameKind; 8] = [
+const FRAME_KINDS: [FrameKind; 9] = [
     FrameKind::Native,
     FrameKind::Kernel,
     FrameKind::Go,
@@ -23,6 +23,7 @@ const FRAME_KINDS: [FrameKind; 8] = [
     FrameKind::Runtime,
     FrameKind::Truncated,
     FrameKind::Event,
+    FrameKind::Python,
 ];
 const GROUP: u8 = 255;
 

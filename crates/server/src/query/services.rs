@@ -188,6 +188,7 @@ fn kind_name(kind: FrameKind) -> &'static str {
         FrameKind::Kernel => "kernel",
         FrameKind::Go => "go",
         FrameKind::Jit => "jit",
+        FrameKind::Python => "python",
         FrameKind::Vdso => "vdso",
         FrameKind::Runtime => "runtime",
         FrameKind::Truncated => "truncated",

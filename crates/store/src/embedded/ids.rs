@@ -96,6 +96,7 @@ pub(super) fn kind_code(kind: FrameKind) -> u8 {
         FrameKind::Runtime => 5,
         FrameKind::Truncated => 6,
         FrameKind::Event => 7,
+        FrameKind::Python => 8,
     }
 }
 
@@ -109,6 +110,7 @@ pub(super) fn kind_of_code(code: u8) -> FrameKind {
         5 => FrameKind::Runtime,
         6 => FrameKind::Truncated,
         7 => FrameKind::Event,
+        8 => FrameKind::Python,
         _ => FrameKind::Native,
     }
 }
