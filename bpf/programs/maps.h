@@ -138,7 +138,6 @@ struct ir_cpu {
 		struct ir_kernel_stack head;
 		u64 addresses[IR_MAX_KERNEL_FRAMES + 1];
 	} kernel;
-	struct ir_runtime_states known_states;	/* of the process whose run it names; run 0: none */
 };
 
 /* (sized) */

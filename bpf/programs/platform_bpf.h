@@ -56,7 +56,7 @@ IR_INLINE struct ir_known_rules *ir_known_rules(struct ir_walk *walk)
  */
 IR_APART const struct ir_runtime_states *ir_states_of_runtimes(struct ir_walk *walk)
 {
-	struct ir_runtime_states *known = &cpu_of(walk)->known_states;
+	struct ir_runtime_states *known = &walk->states;
 	u64 run = walk->process.run;
 	u32 pid = walk->sample.pid;
 

@@ -4,6 +4,26 @@
 
 #include "walk.h"
 #include "runtimes/go/step.h"
+#include "runtimes/python/step.h"
+
+/* The frames that a native one runs come next, and then its caller. */
+IR_INLINE void ir_begin_run(struct ir_walk *walk, u32 runtime)
+{
+	walk->runtime = runtime;
+	walk->held.kind &= (u8)~IR_RULE_OF_RUNTIME;
+	walk->held.cfa_reg &= (1u << IR_RULE_RUNTIME_SHIFT) - 1;
+}
+
+/* Takes one frame of the runtime whose turn it is. false: the native one that runs them has no more. */
+IR_INLINE bool ir_take_runtime_frame(struct ir_walk *walk)
+{
+	switch (walk->runtime) {
+	case IR_RUNTIME_PYTHON:
+		return ir_python_step(walk);
+	default:
+		return false;
+	}
+}
 
 /* The step of a rule that is a runtime's. false: it leaves that to the native rule, as one does that is not known. */
 IR_INLINE bool ir_step_runtime(struct ir_walk *walk, const struct ir_rule *rule)
@@ -11,6 +31,9 @@ IR_INLINE bool ir_step_runtime(struct ir_walk *walk, const struct ir_rule *rule)
 	switch (rule->cfa_reg >> IR_RULE_RUNTIME_SHIFT) {
 	case IR_RUNTIME_GO:
 		return ir_go_step(walk, rule);
+	case IR_RUNTIME_PYTHON:
+		ir_begin_run(walk, IR_RUNTIME_PYTHON);
+		return true;
 	default:
 		return false;
 	}

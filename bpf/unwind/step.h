@@ -21,9 +21,13 @@
 #include "runtime.h"
 
 /* What a rule says, whatever it says. */
-IR_APART int ir_apply(struct ir_walk *walk, const struct ir_rule *rule)
+IR_GLOBAL int ir_apply(struct ir_walk *walk)
 {
 	u64 cfa;
+
+	if (!walk)
+		return 0;
+	const struct ir_rule *rule = &walk->held;
 
 	if (walk->valid & IR_MORE_REGISTERS)
 		ir_fetch_registers(walk);
@@ -140,14 +144,29 @@ IR_INLINE void ir_step_once(struct ir_walk *walk)
 		walk->done = 1;
 		walk->defer = walk->missing.image != 0;
 	} else if (!ir_step_plain(walk, rule)) {
-		ir_apply(walk, rule);
+		walk->held = *rule;
+		ir_apply(walk);
 	}
+}
+
+/* One frame of a runtime, or the step to the caller of the native frame that runs them. */
+IR_APART int ir_step_in_run(struct ir_walk *walk)
+{
+	if (ir_take_runtime_frame(walk) || walk->done)
+		return 0;
+	walk->runtime = 0;
+	ir_apply(walk);
+	return 0;
 }
 
 IR_INLINE void ir_walk_step(struct ir_walk *walk)
 {
 	u32 phase = walk->scan.phase;
 
+	if (walk->runtime) {
+		ir_step_in_run(walk);
+		return;
+	}
 	if (phase != IR_SCAN_NONE && phase != IR_SCAN_TRIES) {
 		ir_scan_word(walk);
 		return;

@@ -133,6 +133,11 @@ struct ir_walk {
 	struct ir_mapping recent[IR_RECENT_MAPPINGS];	/* of this process, found last */
 	u32 recent_next;
 	struct ir_page_key missing;	/* the page that the walk lacked; image 0: none */
+	u32 runtime;		/* enum ir_runtime: its frames come next; 0: a native one */
+	u32 python_begun;	/* 1: python_frame was read in this walk */
+	struct ir_rule held;	/* of the last native frame, if it was not a plain one: leads to its caller */
+	u64 python_frame;	/* the next one; 0: there is none */
+	struct ir_runtime_states states;	/* at hand, if its run is the process's */
 	u64 hash;
 	struct ir_scan scan;
 	u64 piece_start;	/* runtime address of piece */
@@ -164,6 +169,8 @@ IR_INLINE void ir_walk_begin(struct ir_walk *walk, u64 hash_key)
 	walk->scan.phase = IR_SCAN_NONE;
 	walk->scan.sp = 0;
 	walk->known = 0;
+	walk->runtime = 0;
+	walk->python_begun = 0;
 	walk->piece_bytes = 0;
 	walk->hash = hash_key ^ 0x75736572;
 }

@@ -6,10 +6,12 @@
 #pragma once
 
 #include "runtimes/go/state.h"
+#include "runtimes/python/state.h"
 
 /* X(number in rules, NAME, "name") */
 #define IR_RUNTIMES(X) \
-	X(1, GO, "go")
+	X(1, GO, "go") \
+	X(2, PYTHON, "python")
 
 enum ir_runtime {
 #define IR_RUNTIME_ENUM(number, name, text) IR_RUNTIME_##name = number,
@@ -25,6 +27,8 @@ struct ir_runtime_states {
 	/* ir_process.run of the entry that this was told with. First: who writes over it begins here. */
 	unsigned long long run;
 	struct ir_go_state go;
+	struct ir_python_state python;
 };
 _Static_assert(sizeof(struct ir_go_state) <= IR_RUNTIME_STATE_MAX, "a runtime's state is small");
-_Static_assert(sizeof(struct ir_runtime_states) == 24, "the states of runtimes are 24 bytes");
+_Static_assert(sizeof(struct ir_python_state) <= IR_RUNTIME_STATE_MAX, "a runtime's state is small");
+_Static_assert(sizeof(struct ir_runtime_states) == 64, "the states of runtimes are 64 bytes");

@@ -7,6 +7,7 @@ mod captured;
 mod driver;
 mod hostile;
 mod layout;
+mod python;
 mod searched;
 mod shadow;
 mod stops;

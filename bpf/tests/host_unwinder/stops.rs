@@ -110,7 +110,7 @@ impl Case {
         let process = ir_process { state: IR_PROCESS_KNOWN, count, ..Default::default() };
         let mut environment = Environment {
             process,
-            states: ir_runtime_states { run: 0, go: self.go },
+            states: ir_runtime_states { go: self.go, ..Default::default() },
             mappings,
             slabs: vec![rows],
             pages: vec![(key, page)],

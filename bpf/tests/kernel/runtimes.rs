@@ -49,7 +49,7 @@ impl GoSubject {
     }
 
     fn publish(&mut self, go: Option<ir_go_state>) {
-        let runtimes = go.map(|go| Box::new(ir_runtime_states { run: 0, go }));
+        let runtimes = go.map(|go| Box::new(ir_runtime_states { go, ..Default::default() }));
         let block = MappingBlock { runtimes, ..self.block.clone() };
         self.session.kernel.processes.publish(self.subject.pid(), &block).unwrap();
         self.session.kernel.next_window().unwrap();

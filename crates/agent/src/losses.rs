@@ -54,6 +54,7 @@ losses! {
     SkippedSplit = "skipped_split_units", "units whose split debug information was not looked for everywhere: calls inlined there are not seen";
     DroppedJitName = "dropped_jit_names", "lines of perf maps beyond what is kept of one";
     MalformedJitName = "malformed_jit_names", "lines of perf maps that name no code";
+    ForgottenFunctions = "forgotten_functions", "times that the functions of all interpreters were forgotten, to be read again: they took too much memory";
     ForgottenSpace = "forgotten_address_spaces", "address spaces that were forgotten early, of processes that exec without end";
 }
 

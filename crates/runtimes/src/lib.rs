@@ -6,24 +6,46 @@
 //! that it is told of an image is hostile.
 
 mod go;
+mod memory;
+pub mod python;
 
 use std::fmt;
 use std::sync::Arc;
 
-use infrared_abi::ir_runtime_states;
+use infrared_abi::{RuntimeId, ir_runtime_states};
 use infrared_profile::FrameKind;
-use infrared_unwind::GoInfo;
+use infrared_unwind::{GoInfo, Symbol};
+
+pub use memory::Memory;
 
 /// How each runtime is looked for: a line each.
-pub const ALL: &[fn(&ImageFacts<'_>) -> Option<Found>] = &[go::detect];
+pub const ALL: &[fn(&ImageFacts<'_>) -> Option<Found>] = &[go::detect, python::detect];
+
+/// The dynamic symbols by which they are found.
+pub const SYMBOLS: &[&str] = python::SYMBOLS;
 
 /// What is known of an image when it has just been read.
 #[derive(Clone, Copy)]
 pub struct ImageFacts<'i> {
     /// What Go's function table says, where the image has one.
     pub go: Option<&'i GoInfo>,
+    /// Of [`SYMBOLS`], those that it defines.
+    pub symbols: &'i [(&'static str, Symbol)],
+    /// Where the file was when a process mapped it.
+    pub path: &'i str,
     /// Reads from a stated address on; fewer bytes than asked for mean that the file has no more there.
     pub read: &'i dyn Fn(u64, &mut [u8]) -> usize,
+}
+
+impl ImageFacts<'_> {
+    fn symbol(&self, name: &str) -> Option<Symbol> {
+        self.symbols.iter().find(|(other, _)| *other == name).map(|(_, symbol)| *symbol)
+    }
+
+    fn bytes<const N: usize>(&self, svma: u64) -> Option<[u8; N]> {
+        let mut bytes = [0; N];
+        ((self.read)(svma, &mut bytes) == N).then_some(bytes)
+    }
 }
 
 impl fmt::Debug for ImageFacts<'_> {
@@ -34,6 +56,51 @@ impl fmt::Debug for ImageFacts<'_> {
 
 /// A runtime that an image has.
 pub type Found = Arc<dyn Runtime>;
+
+/// A function as its author wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// As qualified as the runtime keeps it.
+    pub name: Arc<str>,
+    /// As the runtime was given it; `<string>` and the like for code without a file.
+    pub file: Arc<str>,
+    pub first_line: u32,
+    pub lines: python::LineTable,
+}
+
+impl Function {
+    /// The line, from 1, at a position in it; 0: it has none.
+    pub fn line(&self, position: u32) -> u32 {
+        self.lines.line(position).unwrap_or(0)
+    }
+
+    /// Bytes of memory that it takes, about.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>() + self.name.len() + self.file.len() + self.lines.bytes()
+    }
+}
+
+/// How the functions that frames of a runtime run are read from the memory of their process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Namer {
+    Python(python::CodeLayout),
+}
+
+impl Namer {
+    /// Whose frames.
+    pub fn runtime(self) -> RuntimeId {
+        match self {
+            Self::Python(_) => RuntimeId::Python,
+        }
+    }
+
+    /// The function whose code is at a runtime address, if it is the one with `check`.
+    pub fn function(self, memory: &dyn Memory, code: u64, check: u32) -> Option<Function> {
+        match self {
+            Self::Python(layout) => layout.function(memory, code, check),
+        }
+    }
+}
 
 /// Where a process maps an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +113,16 @@ pub struct Mapped {
 pub trait Runtime: fmt::Debug + Send + Sync {
     /// How a frame at a stated address of the image is shown, if the code there is the runtime's.
     fn frame_kind(&self, svma: u64) -> Option<FrameKind>;
+
+    /// The native function whose frames run those of the runtime, and which one that is; `None`: its frames are native ones.
+    fn loop_at(&self) -> Option<(RuntimeId, u64)> {
+        None
+    }
+
+    /// `None`: its frames are native ones.
+    fn namer(&self) -> Option<Namer> {
+        None
+    }
 
     /// Puts in what the kernel side has to know of the runtime in a process that maps the image. Of several images of a process
     /// that have the same runtime, the first with anything to say counts.
@@ -81,7 +158,7 @@ mod tests {
 
     #[test]
     fn an_image_of_which_nothing_is_known_has_no_runtime() {
-        let image = ImageFacts { go: None, read: &|_, _| 0 };
+        let image = ImageFacts { go: None, symbols: &[], path: "", read: &|_, _| 0 };
         assert!(detect(&image).is_empty());
         assert_eq!(states([]), None);
     }

@@ -45,7 +45,7 @@ fn the_state_that_the_code_shows_is_that_of_the_debug_information() {
         buffer.copy_from_slice(&code);
         code.len()
     };
-    let found = detect(&ImageFacts { go: plan.go(), read: &read });
+    let found = detect(&ImageFacts { go: plan.go(), symbols: &[], path: "", read: &read });
     let text = image.section_by_name(".text").unwrap();
     assert_eq!(found[0].frame_kind(text.address()), Some(FrameKind::Go));
     let go = states(found.iter().map(|found| (found, Mapped { bias: 0 }))).unwrap().go;

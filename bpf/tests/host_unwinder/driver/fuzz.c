@@ -75,7 +75,7 @@ static s16 slot(void)
 /* What a runtime makes of a rule, be it known or not. */
 static struct ir_rule of_runtime(struct ir_rule rule)
 {
-	u32 number = below(4) ? IR_RUNTIME_GO : (u32)below(16);
+	u32 number = below(4) ? (below(2) ? IR_RUNTIME_GO : IR_RUNTIME_PYTHON) : (u32)below(16);
 
 	rule.kind = (u8)(IR_RULE_OF_RUNTIME | (below(2) ? IR_RULE_NONE : rule.kind));
 	rule.cfa_reg = (u8)(number << IR_RULE_RUNTIME_SHIFT | (rule.cfa_reg & 15));
@@ -146,6 +146,23 @@ static void make_mappings(struct environment *environment)
 		.g_sched_bp = (u16)below(128),
 		.present = below(2),
 	};
+	environment->states.python = (struct ir_python_state){
+		.key = STACK_BASE + below(64) * 8,
+		.run = (u16)below(4),
+		.position_kind = (u16)below(4),
+		.first_frame = (u16)below(128),
+		.through = below(2) ? IR_PYTHON_NONE : (u16)below(128),
+		.previous = (u16)below(128),
+		.code = (u16)below(128),
+		.position = (u16)below(128),
+		.mark = (u16)below(128),
+		.instructions = (u16)any(),
+		.first_line = (u16)below(256),
+		.version = below(2) ? IR_PYTHON_NONE : (u16)below(256),
+		.file = (u16)below(256),
+		.name = (u16)below(256),
+		.present = below(2),
+	};
 }
 
 static bool is_same_frame(const struct ir_walk *a, const struct ir_walk *b)
@@ -172,7 +189,8 @@ static bool compare_steps(struct environment *environment, const struct ir_regis
 	plain->valid = whole->valid = valid & 0xffff;
 	is_plain = ir_step_plain(plain, &taken);
 	if (is_plain) {
-		ir_apply(whole, &taken);
+		whole->held = taken;
+		ir_apply(whole);
 		if (!is_same_frame(plain, whole)) {
 			fprintf(stderr, "the plain step and the whole one differ\n");
 			abort();

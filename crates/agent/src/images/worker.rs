@@ -4,7 +4,10 @@
 //! Files are hostile, and their readers must not panic. Should one do so all the same, that file is unreadable and the
 //! thread goes on.
 
-use std::sync::mpsc::{Receiver, SyncSender};
+use std::sync::{
+    Arc,
+    mpsc::{Receiver, SyncSender},
+};
 
 use infrared_bpf::abi::{ir_row, ir_rule};
 use infrared_processes::image::{ElfClass, ElfHeaders};
@@ -21,12 +24,17 @@ use crate::health::Pulse;
 
 /// Images of so few pages are made whole at first sight.
 const SMALL_PAGES: usize = 8;
+/// And those of an interpreter: a stack that waits for a page has no frames of its functions.
+const INTERPRETER_PAGES: usize = 256;
 
 /// What is to be done.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) image: ImageId,
     pub(super) source: ImageSource,
+    pub(super) path: Arc<str>,
+    /// Of an image that was read before.
+    pub(super) runtimes: Vec<Found>,
     pub(super) what: Task,
     /// Images that are gone since the last job.
     pub(super) gone: Vec<ImageId>,
@@ -101,11 +109,14 @@ impl Reader {
         for image in &job.gone {
             self.plans.take(*image);
         }
-        let Job { image, source, what, .. } = job;
+        let Job { image, source, path, runtimes, what, .. } = job;
         // What is half done is not looked at again: a plan is taken out while it is used.
         let result = pulse.guard("an executable", || match &what {
-            Task::Read => self.read(image, &source),
-            Task::Make(pages) => self.make(image, &source, pages),
+            Task::Read => self.read(image, &source, &path),
+            Task::Make(pages) => {
+                let made = self.make((image, &runtimes), &source, pages);
+                made.map_or_else(|| Outcome::Unmade(pages.clone()), Outcome::Made)
+            }
         });
         let result = result.unwrap_or_else(|| {
             Outcome::Panicked(if let Task::Make(pages) = what { pages } else { Vec::new() })
@@ -113,7 +124,7 @@ impl Reader {
         Finished { image, result }
     }
 
-    fn read(&mut self, image: ImageId, source: &ImageSource) -> Outcome {
+    fn read(&mut self, image: ImageId, source: &ImageSource, path: &str) -> Outcome {
         let Ok(bytes) = source.open() else { return Outcome::NoImage };
         let headers = match &bytes {
             ImageBytes::File(file) => ElfHeaders::read(&**file),
@@ -138,12 +149,12 @@ impl Reader {
             self.same.find((image, source), &bytes, &build_id, &read.headers.segments)
         });
         if read.same_as.is_none() && read.headers.class == ElfClass::Bits64 {
-            self.plan(image, &bytes, &mut read);
+            self.plan((image, path), &bytes, &mut read);
         }
         Outcome::Read(Box::new(read))
     }
 
-    fn plan(&mut self, image: ImageId, bytes: &ImageBytes, read: &mut ReadImage) {
+    fn plan(&mut self, (image, path): (ImageId, &str), bytes: &ImageBytes, read: &mut ReadImage) {
         let mut plan = match open_plan(bytes) {
             Ok(plan) => plan,
             Err(error) => {
@@ -155,25 +166,30 @@ impl Reader {
         let segments = &read.headers.segments;
         read.runtimes = infrared_runtimes::detect(&ImageFacts {
             go: plan.go(),
+            symbols: plan.symbols(),
+            path,
             read: &|svma, buffer| bytes.read_at_svma(segments, svma, buffer),
         });
-        let pages: Vec<u32> = plan.pages().take(SMALL_PAGES + 1).collect();
-        if pages.len() <= SMALL_PAGES {
+        mark(&mut plan, bytes, &read.runtimes);
+        let is_interpreter = read.runtimes.iter().any(|found| found.loop_at().is_some());
+        let most = if is_interpreter { INTERPRETER_PAGES } else { SMALL_PAGES };
+        let pages: Vec<u32> = plan.pages().take(most + 1).collect();
+        if pages.len() <= most {
             read.pages = make(&mut plan, bytes, &pages).unwrap_or_default();
         }
         self.plans.put(image, plan);
     }
 
-    fn make(&mut self, image: ImageId, source: &ImageSource, pages: &[u32]) -> Outcome {
-        let made = self.made(image, source, pages);
-        made.map_or_else(|| Outcome::Unmade(pages.to_vec()), Outcome::Made)
-    }
-
-    fn made(&mut self, image: ImageId, source: &ImageSource, pages: &[u32]) -> Option<Vec<Page>> {
+    fn make(
+        &mut self,
+        (image, runtimes): (ImageId, &[Found]),
+        source: &ImageSource,
+        pages: &[u32],
+    ) -> Option<Vec<Page>> {
         let bytes = source.open().ok()?;
         let mut plan = match self.plans.take(image) {
             Some(plan) => plan,
-            None => open_plan(&bytes).ok()?,
+            None => open_marked_plan(&bytes, runtimes)?,
         };
         let made = make(&mut plan, &bytes, pages);
         self.plans.put(image, plan);
@@ -182,10 +198,27 @@ impl Reader {
 }
 
 fn open_plan(bytes: &ImageBytes) -> Result<Plan, infrared_unwind::Error> {
-    let options = Options::default();
+    let options = Options { symbols: infrared_runtimes::SYMBOLS, ..Options::default() };
     match bytes {
         ImageBytes::File(file) => Plan::open(&object::ReadCache::new(&**file), &options),
         ImageBytes::Memory(bytes) => Plan::open(&bytes[..], &options),
+    }
+}
+
+fn open_marked_plan(bytes: &ImageBytes, runtimes: &[Found]) -> Option<Plan> {
+    let mut plan = open_plan(bytes).ok()?;
+    mark(&mut plan, bytes, runtimes);
+    Some(plan)
+}
+
+/// Rows of a runtime's loop say so.
+fn mark(plan: &mut Plan, bytes: &ImageBytes, runtimes: &[Found]) {
+    for (runtime, entry) in runtimes.iter().filter_map(|found| found.loop_at()) {
+        let is_described = match bytes {
+            ImageBytes::File(file) => plan.mark(&object::ReadCache::new(&**file), entry, runtime),
+            ImageBytes::Memory(bytes) => plan.mark(&bytes[..], entry, runtime),
+        };
+        tracing::debug!(?runtime, is_described, "a runtime's loop");
     }
 }
 
@@ -215,13 +248,13 @@ mod tests {
         let (image, mut reader) = (ImageId(20), Reader::default());
         let own = std::fs::read("/proc/self/exe").unwrap();
         let source = ImageSource::of_memory(own.into());
-        let Outcome::Read(read) = reader.read(image, &source) else { panic!("it is an image") };
+        let Outcome::Read(read) = reader.read(image, &source, "") else { panic!("it is an image") };
         assert!(read.is_planned && read.pages.is_empty(), "it is no small one");
         let entry = (read.headers.entry_svma >> infrared_unwind::PAGE_SHIFT) as u32;
         let mut made = || {
-            let made = reader.make(image, &source, &[entry, 1 << 30]);
+            let made = reader.make((image, &[]), &source, &[entry, 1 << 30]);
             assert!(reader.plans.take(image).is_some());
-            let Outcome::Made(pages) = made else { panic!("{made:?}") };
+            let pages = made.unwrap();
             pages.into_iter().map(|page| page.rows).collect::<Vec<_>>()
         };
         let first = made();

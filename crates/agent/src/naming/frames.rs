@@ -4,7 +4,7 @@ use std::{collections::HashMap, io, path::PathBuf};
 
 use infrared_bpf::{
     UserStack,
-    abi::{IR_FRAME_LOW_CONFIDENCE, IR_IMAGE_FIRST, ir_frame},
+    abi::{IR_FRAME_LOW_CONFIDENCE, IR_FRAME_NATIVE, IR_IMAGE_FIRST, ir_frame},
 };
 use infrared_profile::{Builder, FrameKind, Location, LocationId};
 use infrared_symbolize::{DebugSearch, ImageId, JitProcess, Limits, Open, Symbolized, Symbolizer};
@@ -17,7 +17,7 @@ use super::{
 use crate::{
     images::{Image, ImageBytes, ImageSource},
     losses::Loss,
-    watch::ImageRef,
+    watch::{FunctionKey, ImageRef},
     window::{ClosedWindow, ProcessRef, SampleKey},
 };
 
@@ -36,8 +36,8 @@ type Place = (u32, u64);
 #[derive(Default)]
 pub(super) struct WindowNames {
     named: HashMap<Place, Symbolized>,
-    /// By place and low confidence.
-    user: HashMap<(Place, bool), LocationId>,
+    /// By place, low confidence, and whether it is an interpreter's there.
+    user: HashMap<(Place, bool, bool), LocationId>,
     /// By the address to look up, and what stood there.
     kernel: HashMap<(u64, Guest), LocationId>,
 }
@@ -175,12 +175,14 @@ impl FrameNamer {
         (stack, process): (&UserStack, &ProcessRef),
         time_ns: u64,
     ) -> Vec<LocationId> {
-        let locate = |frame| {
-            names
-                .user_location(builder, window, frame, process)
+        let runs = run_by_interpreters(&stack.frames);
+        let locate = |(depth, frame)| {
+            let is_runtime = runs.get(depth).copied().unwrap_or(false);
+            runtime_location(builder, frame, process)
+                .or_else(|| names.user_location(builder, window, (frame, is_runtime), process))
                 .unwrap_or_else(|| self.anonymous_location(builder, frame, process, time_ns))
         };
-        stack.frames.iter().map(locate).collect()
+        stack.frames.iter().enumerate().map(locate).collect()
     }
 
     fn anonymous_location(
@@ -262,29 +264,76 @@ impl WindowNames {
         &mut self,
         builder: &mut Builder,
         window: &ClosedWindow,
-        frame: &ir_frame,
+        (frame, is_runtime): (&ir_frame, bool),
         process: &ProcessRef,
     ) -> Option<LocationId> {
         let low_confidence = frame.has(IR_FRAME_LOW_CONFIDENCE);
         let place = place(frame, Some(process))?;
-        if let Some(location) = self.user.get(&(place, low_confidence)) {
+        let key = (place, low_confidence, is_runtime);
+        if let Some(location) = self.user.get(&key) {
             return Some(*location);
         }
         let image = window.images.get(place.0)?;
         let symbolized = self.named.get(&place)?;
         let module = Some(builder.module(&image.path, &image.build_id));
         let location = Location { module, address: place.1, low_confidence, ..Location::default() };
-        let location = named_location(builder, image, symbolized, location);
-        self.user.insert((place, low_confidence), location);
+        let location = named_location(builder, image, symbolized, (location, is_runtime));
+        self.user.insert(key, location);
         Some(location)
     }
+}
+
+/// Which native frames of a stack, leaf first, are an interpreter's that runs the function above it, or calls the next: its loop, and
+/// what is of the same image from there to the function that called. What a function has called in the interpreter is none.
+fn run_by_interpreters(frames: &[ir_frame]) -> Vec<bool> {
+    let mut runs = vec![false; frames.len()];
+    let mut has_function = false;
+    for (at, frame) in frames.iter().enumerate() {
+        if frame.kind() == IR_FRAME_NATIVE {
+            continue;
+        }
+        let before = at.checked_sub(1).map_or(frame, |before| &frames[before]);
+        if before.kind() == IR_FRAME_NATIVE {
+            let image = before.image();
+            let is_its =
+                |at: &usize| frames[*at].kind() == IR_FRAME_NATIVE && frames[*at].image() == image;
+            let most = if has_function { at } else { 1 };
+            (0..at).rev().take(most).take_while(is_its).for_each(|at| runs[at] = true);
+        }
+        has_function = true;
+    }
+    runs
+}
+
+/// The location of a frame of a language runtime; `None` of native code.
+fn runtime_location(
+    builder: &mut Builder,
+    frame: &ir_frame,
+    process: &ProcessRef,
+) -> Option<LocationId> {
+    let key = FunctionKey::of(frame)?;
+    let function = process.functions.get(key);
+    let line = match function {
+        Some(function) => {
+            builder.line(&function.name, "", &function.file, function.line(frame.position))
+        }
+        // It was freed before it could be read, or the process is gone.
+        None => builder.line("[python: not read]", "", "", 0),
+    };
+    Some(builder.location(Location {
+        kind: FrameKind::Python,
+        lines: vec![line],
+        low_confidence: frame.has(IR_FRAME_LOW_CONFIDENCE),
+        unnamed: function.is_none(),
+        ..Location::default()
+    }))
 }
 
 fn named_location(
     builder: &mut Builder,
     image: &Image,
     symbolized: &Symbolized,
-    mut location: Location,
+    (mut location, is_runtime): (Location, bool),
 ) -> LocationId {
     location.lines = symbolized
         .lines
@@ -296,6 +345,7 @@ fn named_location(
     let of_runtime = || image.runtimes.iter().find_map(|runtime| runtime.frame_kind(address));
     location.kind = match &*image.path {
         "[vdso]" => FrameKind::Vdso,
+        _ if is_runtime => FrameKind::Runtime,
         _ => of_runtime().unwrap_or(FrameKind::Native),
     };
     builder.location(location)

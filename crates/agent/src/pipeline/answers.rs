@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use infrared_bpf::abi::ir_runtime_states;
 use infrared_processes::maps::{Mapping, MappingKind};
-use infrared_runtimes::Mapped;
+use infrared_runtimes::{Mapped, Namer};
 
 use super::{Pipeline, deferred_queue::News};
 use crate::{
@@ -43,7 +43,7 @@ impl Pipeline {
     }
 
     fn take_answer(&mut self, answer: Answer, now_ns: u64) {
-        let Answer { ask, read_ns, process: found, user, files } = answer;
+        let Answer { ask, read_ns, process: found, user, files, functions } = answer;
         let Some(process) = self.table.of_space(ask.pid, ask.space) else { return };
         // What was read is of another address space if there was an exec meanwhile.
         let is_it = process.space_at(read_ns).id == ask.space
@@ -51,6 +51,10 @@ impl Pipeline {
         let Some(space) = process.space_mut(ask.space) else { return };
         let told = space.told_since_asked.replace(Vec::new());
         space.asked = Asked::Nothing;
+        // Each has a check of its own.
+        for (key, function) in functions {
+            Arc::make_mut(&mut space.functions).add(key, function);
+        }
         match found {
             Some(found) if ask.is_current && is_it => {
                 take_process(space, found, told, read_ns);
@@ -62,10 +66,14 @@ impl Pipeline {
             take_files(space, files, (ask.pid, user), &mut self.images);
         }
         let (pid, id, is_gone) = (ask.pid, space.id, space.asked == Asked::Gone);
+        let has_more = !space.wanted_functions.is_empty();
         if is_gone {
             self.inherit(pid, id, now_ns);
         }
         self.resolve(pid, id);
+        if has_more {
+            self.ask_for(pid, id, true, now_ns);
+        }
     }
 
     /// Whether something is being read that tells what code an address space has.
@@ -104,12 +112,13 @@ impl Pipeline {
             return;
         };
         let (mappings, start_stack) = (Arc::clone(&origin.mappings), origin.start_stack);
-        let runtimes = origin.runtimes.clone();
+        let (runtimes, namers) = (origin.runtimes.clone(), origin.namers.clone());
         if let Some(process) = self.table.of_space(pid, id)
             && let Some(space) = process.space_mut(id)
         {
             space.mappings = mappings;
             space.runtimes = runtimes;
+            space.namers = namers;
             space.start_stack = start_stack;
             space.is_complete = true;
             space.changed();
@@ -132,6 +141,7 @@ impl Pipeline {
             set.iter_mut().zip(&known).for_each(|(code, image)| code.image = *image);
             space.changed();
             space.runtimes = runtimes_of(&known, images);
+            space.namers = namers_of(&known, images);
         }
         // Of very many, those that nobody has come upon stay as they are.
         let is_crowded = space.mappings.is_crowded();
@@ -142,6 +152,21 @@ impl Pipeline {
         space.is_unresolved = known.iter().any(is_open) || space.has_come_upon();
         is_changed
     }
+}
+
+/// How the functions of runtimes are read, each runtime's once.
+fn namers_of(mapped: &[ImageRef], images: &ImageRegistry) -> Vec<Namer> {
+    let mut namers: Vec<Namer> = Vec::new();
+    for image in mapped {
+        let ImageRef::Known { image, .. } = image else { continue };
+        let found = images.get(*image).map_or(&[][..], |image| &image.runtimes);
+        for namer in found.iter().filter_map(|found| found.namer()) {
+            if namers.iter().all(|known| known.runtime() != namer.runtime()) {
+                namers.push(namer);
+            }
+        }
+    }
+    namers
 }
 
 /// What the kernel side has to know of the runtimes in the images that a process maps.

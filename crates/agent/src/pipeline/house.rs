@@ -7,6 +7,7 @@ use crate::{
     images::ImageCounts,
     losses::{Loss, Losses},
     reader::Question,
+    watch::MAX_BYTES_OF_ALL,
 };
 
 const INTERVAL_NS: u64 = 1_000_000_000;
@@ -47,10 +48,25 @@ impl Pipeline {
         }
         self.last_house_ns = now_ns;
         self.images.keep_house(tables, Instant::now());
+        self.bound_functions();
         let mut ended = self.table.long_ended(now_ns);
         ended.truncate(MAX_ASKED);
         // Where a main thread has ended others may live on: that is asked before anything is forgotten.
         self.commands.push(Command::Ask(Question::Alive(ended)));
+    }
+
+    /// Functions of runtimes that are forgotten are read again when they are seen; windows that have closed keep theirs.
+    fn bound_functions(&mut self) {
+        let all = self.table.iter_mut().flat_map(|(_, process)| process.spaces());
+        let bytes: usize = all.map(|space| space.functions.bytes()).sum();
+        if bytes <= MAX_BYTES_OF_ALL {
+            return;
+        }
+        for space in self.table.iter_mut().flat_map(|(_, process)| process.spaces_mut()) {
+            self.window.learn_functions(space.id, &space.functions);
+            space.functions = Arc::default();
+        }
+        self.losses.add(Loss::ForgottenFunctions, 1);
     }
 
     pub(super) fn forget_ended(&mut self, now_ns: u64, asked: &[u32], alive: Vec<u32>) {
@@ -70,6 +86,7 @@ impl Pipeline {
                 .clone()
                 .unwrap_or_else(|| Arc::new(self.of_gone(pid, &space, None, &seen)));
             self.window.learn(space.id, &identity);
+            self.window.learn_functions(space.id, &space.functions);
         }
     }
 

@@ -16,7 +16,10 @@ mod samples;
 mod tests;
 mod windows;
 
-use std::{collections::HashMap, fmt};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
 use infrared_bpf::Record;
 
@@ -63,6 +66,8 @@ pub(crate) struct Pipeline {
     questions: usize,
     /// When the perf maps of processes were last asked for, by pid.
     perf_maps: HashMap<u32, u64>,
+    /// Stacks with frames of runtimes that were seen in the open window.
+    seen_stacks: HashSet<u64>,
     last_house_ns: u64,
     losses: Losses,
     commands: Vec<Command>,
@@ -88,6 +93,7 @@ impl Pipeline {
             unscanned: running,
             questions: 0,
             perf_maps: HashMap::new(),
+            seen_stacks: HashSet::new(),
             last_house_ns: now_ns,
             losses: Losses::default(),
             commands: Vec::new(),

@@ -1,5 +1,7 @@
 //! Samples: whose they are, what is still to be read for them, and how they are counted.
 
+use std::sync::Arc;
+
 use infrared_bpf::{
     UserStack,
     abi::{self, ir_sample},
@@ -25,6 +27,7 @@ impl Pipeline {
     pub(super) fn add_sample(&mut self, sample: &ir_sample, user_stack: u64, now_ns: u64) {
         let space_id = self.attend(sample, now_ns);
         let user_stack = self.doubt_stale(sample, space_id, user_stack);
+        self.see_functions(sample, space_id, user_stack, now_ns);
         let Some(space) = self.table.space(sample.pid, space_id) else { return };
         let seen = Seen {
             jit_id: (sample.pid, sample.start_time_ns),
@@ -90,8 +93,10 @@ impl Pipeline {
             },
             identity: is_current && space.identity.is_none(),
             files: if with_code { space.take_unresolved() } else { Vec::new() },
+            functions: if is_current { space.wanted_functions.take() } else { Vec::new() },
         };
-        if !(lacks_code || ask.identity || !ask.files.is_empty()) {
+        let wants_parts = ask.identity || !ask.files.is_empty() || !ask.functions.is_empty();
+        if !(lacks_code || wants_parts) {
             if !is_current && space.asked == Asked::Nothing {
                 space.asked = Asked::Gone;
             }
@@ -100,6 +105,23 @@ impl Pipeline {
         space.asked = Asked::Waits(now_ns);
         self.questions += 1;
         self.commands.push(Command::Ask(Question::Process(ask)));
+    }
+
+    /// Has the functions read that frames of runtimes run, when a stack is seen for the first time in its window.
+    fn see_functions(&mut self, sample: &ir_sample, id: SpaceId, user_stack: u64, now_ns: u64) {
+        let Some(stack) = self.window.user_stack(user_stack).filter(|stack| stack.pid != 0) else {
+            return;
+        };
+        if !self.seen_stacks.insert(user_stack) {
+            return;
+        }
+        let stack = Arc::clone(stack);
+        let process = self.table.of_space(sample.pid, id);
+        let Some(space) = process.and_then(|process| process.space_mut(id)) else { return };
+        stack.frames.iter().for_each(|frame| space.see(frame));
+        if !space.wanted_functions.is_empty() {
+            self.ask_for(sample.pid, id, true, now_ns);
+        }
     }
 
     /// The reader had no room for a question.
@@ -164,6 +186,7 @@ impl Pipeline {
                 code: CodeWanted::Mappings,
                 identity: false,
                 files: Vec::new(),
+                functions: Vec::new(),
             };
             self.questions += 1;
             self.commands.push(Command::Ask(Question::Process(ask)));

@@ -1,5 +1,7 @@
 //! When windows close, and with what.
 
+use std::sync::Arc;
+
 use infrared_bpf::{SidebandEvent, SidebandRecord};
 
 use super::{Command, Pipeline};
@@ -69,7 +71,15 @@ impl Pipeline {
             let identity = self.identity_of(process.pid, process.space, &process.seen);
             self.window.learn(process.space, &identity);
         }
+        self.seen_stacks.clear();
         let mut closed = self.window.close(end_ns);
+        for process in &mut closed.processes {
+            if let Some(space) = self.table.space(process.pid, process.space)
+                && space.functions.bytes() > 0
+            {
+                process.functions = Arc::clone(&space.functions);
+            }
+        }
         closed.images = self.images_of(&closed);
         self.window_index += 1;
         self.commands.push(Command::Deliver(Box::new(closed)));

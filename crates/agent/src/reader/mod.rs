@@ -5,14 +5,16 @@
 //! asked about, only the events up to then can tell.
 
 mod files;
+mod functions;
 mod identity;
 mod pool;
 
 use infrared_processes::{image::MovedText, maps::Mapping};
+use infrared_runtimes::Function;
 
 use crate::{
     images::{FileIdentity, HeldFile},
-    watch::{ProcessIdentity, SpaceId},
+    watch::{FunctionKey, FunctionWanted, ProcessIdentity, SpaceId},
 };
 
 pub(crate) use files::read_own_vdso;
@@ -30,6 +32,7 @@ pub(crate) struct Ask {
     pub(crate) identity: bool,
     /// Mappings whose files are to be opened.
     pub(crate) files: Vec<Mapping>,
+    pub(crate) functions: Vec<FunctionWanted>,
 }
 
 impl Ask {
@@ -70,6 +73,7 @@ pub(crate) struct Answer {
     /// Its effective user; [`NOBODY`] of one that is gone.
     pub(crate) user: u32,
     pub(crate) files: Vec<FoundFile>,
+    pub(crate) functions: Vec<(FunctionKey, Option<Function>)>,
 }
 
 /// See [`Answer`].

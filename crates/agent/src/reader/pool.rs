@@ -22,7 +22,7 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use super::{
     Answer, Ask, CodeWanted, FoundFile, FoundProcess, Identifier, NOBODY, Question, Reply,
-    files::Opener,
+    files::Opener, functions,
 };
 use crate::{
     copies::Copier,
@@ -228,6 +228,9 @@ impl Shared {
     fn read(&self, ask: Ask) -> Reply {
         let dir = if ask.is_current { self.procfs.process(Pid(ask.pid)).ok() } else { None };
         let dir = dir.filter(|dir| !self.is_refused(dir));
+        // At once: what was freed meanwhile has no name any more.
+        let functions = dir.as_ref().map(|dir| functions::read(dir, &ask.functions));
+        let functions = functions.unwrap_or_default();
         let process = dir.as_ref().and_then(|dir| self.read_process(dir, &ask));
         let moved = process.as_ref().map_or(&[][..], |found| &found.moved);
         let mapped = process.iter().filter(|_| ask.code == CodeWanted::MappingsAndFiles);
@@ -242,7 +245,8 @@ impl Shared {
         let user = status.map_or(NOBODY, |status| status.effective_uid);
         let opener = Opener { process: dir.as_ref(), user, moved, copier: &self.copier };
         let files: Vec<FoundFile> = wanted.map(|mapping| opener.open(mapping)).collect();
-        Reply::Process(Box::new(Answer { ask, read_ns: monotonic_ns(), process, user, files }))
+        let read_ns = monotonic_ns();
+        Reply::Process(Box::new(Answer { ask, read_ns, process, user, files, functions }))
     }
 
     fn is_refused(&self, dir: &ProcessDir) -> bool {
@@ -280,6 +284,7 @@ fn nothing(ask: Ask) -> Reply {
         process: None,
         user: NOBODY,
         files: Vec::new(),
+        functions: Vec::new(),
     }))
 }
 

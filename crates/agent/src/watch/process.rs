@@ -66,6 +66,10 @@ impl WatchedProcess {
         &self.spaces
     }
 
+    pub(crate) fn spaces_mut(&mut self) -> &mut [Space] {
+        &mut self.spaces
+    }
+
     /// The address space in which the process was at a time.
     pub(crate) fn space_at(&self, time_ns: u64) -> &Space {
         &self.spaces[self.index_at(time_ns)]

@@ -5,6 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use infrared_bpf::abi::{IR_IMAGE_FIRST, ir_frame, ir_runtime_states};
 use infrared_processes::maps::{Mapping, MappingKind};
 
+use infrared_runtimes::Namer;
+
+use super::functions::{FunctionKey, FunctionWanted, Functions, WantedFunctions};
 use super::mappings::{ImageRef, MappingSet};
 use crate::images::ImageId;
 
@@ -119,6 +122,10 @@ pub(crate) struct Space {
     pub(crate) declared_service: Option<Box<str>>,
     /// What the kernel side has to know of the runtimes in its images; `None`: they have none that is followed.
     pub(crate) runtimes: Option<Box<ir_runtime_states>>,
+    /// How the functions of its runtimes' frames are read.
+    pub(crate) namers: Vec<Namer>,
+    pub(crate) functions: Arc<Functions>,
+    pub(crate) wanted_functions: WantedFunctions,
     /// Path of the executable, as far as events told it.
     pub(crate) executable: Option<Box<[u8]>>,
     /// `CLOCK_MONOTONIC` time of its last sample; 0: none yet.
@@ -150,6 +157,9 @@ impl Space {
             is_heritable: false,
             declared_service: None,
             runtimes: None,
+            namers: Vec::new(),
+            functions: Arc::default(),
+            wanted_functions: WantedFunctions::default(),
             executable: None,
             last_sample_ns: 0,
             told: Told::NEVER,
@@ -164,6 +174,20 @@ impl Space {
         if self.come_upon.len() < MAX_COME_UPON && !self.come_upon.contains(&address) {
             self.come_upon.push(address);
             self.is_unresolved = true;
+        }
+    }
+
+    /// A frame of a runtime was seen: what it runs is to be read, unless it is known.
+    pub(crate) fn see(&mut self, frame: &ir_frame) {
+        let Some(key) = FunctionKey::of(frame).filter(|key| key.code != 0) else { return };
+        if self.functions.is_known(key) {
+            return;
+        }
+        let namer = self.namers.iter().find(|namer| namer.runtime() as u32 == key.kind);
+        if let Some(namer) = namer
+            && self.wanted_functions.add(FunctionWanted { key, namer: *namer })
+        {
+            Arc::make_mut(&mut self.functions).await_answer(key);
         }
     }
 

@@ -17,7 +17,7 @@ use super::{
     closed::{ClosedWindow, EarlierStacks, KernelSymbol, Span},
     snapshot::ImageSnapshot,
 };
-use crate::watch::{MappingSet, ProcessIdentity, Space, SpaceId};
+use crate::watch::{Functions, MappingSet, ProcessIdentity, Space, SpaceId};
 
 /// A process in one of its address spaces, as a window remembers it.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub(crate) struct ProcessRef {
     /// Filled in when the window closes, or the address space is forgotten.
     pub(crate) identity: Option<Arc<ProcessIdentity>>,
     pub(crate) mappings: Arc<MappingSet>,
+    /// Filled in when the window closes.
+    pub(crate) functions: Arc<Functions>,
 }
 
 /// What a sample tells of its process.
@@ -152,6 +154,7 @@ impl Window {
                 seen,
                 identity: None,
                 mappings: Arc::clone(&space.mappings),
+                functions: Arc::default(),
             });
             (processes.len() - 1) as u32
         });
@@ -168,6 +171,12 @@ impl Window {
         for known in self.processes.iter_mut().filter(|known| known.space == space) {
             known.identity.get_or_insert_with(|| Arc::clone(identity));
         }
+    }
+
+    /// Takes over the functions of an address space that are known by now, before they are forgotten.
+    pub(crate) fn learn_functions(&mut self, space: SpaceId, functions: &Arc<Functions>) {
+        let known = self.processes.iter_mut().filter(|known| known.space == space);
+        known.for_each(|known| known.functions = Arc::clone(functions));
     }
 
     /// The address spaces that it has samples of.

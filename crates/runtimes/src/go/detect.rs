@@ -74,7 +74,7 @@ mod tests {
             buffer[..length].copy_from_slice(&code[..length]);
             length
         };
-        detect(&ImageFacts { go: Some(&info), read: &read }).unwrap()
+        detect(&ImageFacts { go: Some(&info), symbols: &[], path: "", read: &read }).unwrap()
     }
 
     fn curg_of(found: &[Found]) -> Option<u16> {

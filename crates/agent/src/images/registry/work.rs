@@ -5,6 +5,8 @@ use std::{sync::mpsc::TrySendError, time::Instant};
 use infrared_bpf::{PageKey, PageTable};
 use infrared_processes::image::ElfClass;
 
+use std::sync::Arc;
+
 use super::{
     super::{
         ImageId, ImageState,
@@ -48,15 +50,16 @@ impl ImageRegistry {
                 (None, Some(id)) => (id, true),
                 (None, None) => return,
             };
-            let source = self.images.get(&image).map(|entry| entry.image.source.clone());
-            let Some(source) = source else {
+            let Some(known) = self.images.get(&image).map(|entry| &entry.image) else {
                 self.wanted.forget(image.0);
                 self.waiting.remove(image);
                 continue;
             };
+            let (source, path) = (known.source.clone(), Arc::clone(&known.path));
+            let runtimes = known.runtimes.clone();
             let what = if is_read { Task::Read } else { Task::Make(self.wanted.take(image.0)) };
             let gone = std::mem::take(&mut self.gone.1);
-            match self.jobs.try_send(Job { image, source, what, gone }) {
+            match self.jobs.try_send(Job { image, source, path, runtimes, what, gone }) {
                 Ok(()) => {}
                 Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => {
                     self.take_back(job);

@@ -7,6 +7,7 @@ use infrared_bpf::{
 };
 use infrared_processes::maps::MappingRef;
 use infrared_profile::labels;
+use infrared_runtimes::Function;
 
 use infrared_symbolize::JitProcess;
 
@@ -17,7 +18,7 @@ use crate::{
     images::ImageRegistry,
     pipeline::{Command, Input, Pipeline, PipelineConfig, Tables},
     reader::{Answer, Ask, FoundIdentity, FoundProcess, Question, Reply},
-    watch::SpaceId,
+    watch::{FunctionKey, SpaceId},
     window::ClosedWindow,
 };
 use std::time::Duration;
@@ -72,6 +73,8 @@ pub(super) struct World {
     pub(super) forgotten: Vec<u32>,
     pub(super) perf_maps: Vec<JitProcess>,
     pub(super) windows: Vec<ClosedWindow>,
+    /// What the next answer has read of functions.
+    pub(super) functions: Vec<(FunctionKey, Option<Function>)>,
     /// Publishing fails.
     pub(super) is_full: bool,
 }
@@ -103,6 +106,7 @@ impl World {
             forgotten: Vec::new(),
             perf_maps: Vec::new(),
             windows: Vec::new(),
+            functions: Vec::new(),
             is_full: false,
         }
     }
@@ -197,7 +201,8 @@ impl World {
                 is_heritable: service.starts_with("declared"),
             }),
         });
-        let answer = Answer { ask, read_ns, process, user: 0, files: Vec::new() };
+        let functions = std::mem::take(&mut self.functions);
+        let answer = Answer { ask, read_ns, process, user: 0, files: Vec::new(), functions };
         self.input.replies.push(Reply::Process(Box::new(answer)));
         self
     }

@@ -1,0 +1,87 @@
+//! `CPython` in an image, and what the kernel side is told of it.
+
+use std::sync::Arc;
+
+use infrared_abi::{IR_PYTHON_NONE, RuntimeId, ir_python_state, ir_runtime_states};
+use infrared_profile::FrameKind;
+
+use super::{
+    code::CodeLayout,
+    layout::{FrameLayout, Version},
+};
+use crate::{Found, ImageFacts, Mapped, Namer, Runtime};
+
+const LOOP: &str = "_PyEval_EvalFrameDefault";
+const STATE: &str = "_PyRuntime";
+/// `PY_VERSION_HEX`, since 3.11.
+const VERSION: &str = "Py_Version";
+
+pub(crate) const SYMBOLS: &[&str] = &[LOOP, STATE, VERSION];
+
+#[derive(Debug)]
+struct Python {
+    /// Stated address of the interpreter's loop.
+    loop_at: u64,
+    /// Stated address of the number of the key under which threads keep their states.
+    key: u64,
+    frames: FrameLayout,
+    code: CodeLayout,
+}
+
+/// By the interpreter's loop, whatever the file is called: many programs embed it.
+pub(crate) fn detect(image: &ImageFacts<'_>) -> Option<Found> {
+    let loop_at = image.symbol(LOOP)?.address;
+    let version = version(image)?;
+    let (frames, code) = (FrameLayout::of(version)?, CodeLayout::of(version)?);
+    let key = image.symbol(STATE)?.address.checked_add(frames.key_in_runtime.into())?;
+    Some(Arc::new(Python { loop_at, key, frames, code }))
+}
+
+fn version(image: &ImageFacts<'_>) -> Option<Version> {
+    match image.symbol(VERSION) {
+        Some(symbol) => {
+            let hex = u32::from_le_bytes(image.bytes(symbol.address)?);
+            Some(Version((hex >> 24) as u8, (hex >> 16) as u8))
+        }
+        None => Version::in_file_name(image.path),
+    }
+}
+
+impl Runtime for Python {
+    /// The interpreter's own code is native code.
+    fn frame_kind(&self, _: u64) -> Option<FrameKind> {
+        None
+    }
+
+    fn loop_at(&self) -> Option<(RuntimeId, u64)> {
+        Some((RuntimeId::Python, self.loop_at))
+    }
+
+    fn namer(&self) -> Option<Namer> {
+        Some(Namer::Python(self.code))
+    }
+
+    fn state(&self, mapped: Mapped, states: &mut ir_runtime_states) {
+        if states.python.present != 0 {
+            return;
+        }
+        let (frames, code) = (&self.frames, &self.code);
+        states.python = ir_python_state {
+            key: self.key.wrapping_add(mapped.bias),
+            present: 1,
+            run: frames.run,
+            position_kind: frames.position_kind,
+            first_frame: frames.first,
+            through: frames.through,
+            previous: frames.previous,
+            code: frames.code,
+            position: frames.position,
+            mark: frames.mark,
+            instructions: code.instructions.into(),
+            first_line: code.first_line.into(),
+            version: code.version.map_or(IR_PYTHON_NONE as u16, u16::from),
+            file: code.file.into(),
+            name: code.name.into(),
+        };
+    }
+}
