@@ -6,10 +6,13 @@
 #include "runtimes/go/step.h"
 #include "runtimes/python/step.h"
 
-/* The frames that a native one runs come next, and then its caller. */
+/* The frames that the last native one runs come before it. */
 IR_INLINE void ir_begin_run(struct ir_walk *walk, u32 runtime)
 {
 	walk->runtime = runtime;
+	walk->count -= 1;
+	walk->held_frame = walk->frames[walk->count & (IR_MAX_USER_FRAMES - 1)];
+	walk->hash = walk->held_hash;
 	walk->held.kind &= (u8)~IR_RULE_OF_RUNTIME;
 	walk->held.cfa_reg &= (1u << IR_RULE_RUNTIME_SHIFT) - 1;
 }

@@ -137,6 +137,8 @@ IR_INLINE void ir_step_once(struct ir_walk *walk)
 	}
 	const struct ir_rule *rule = ir_find_rule(walk, image, lookup - walk->mapping.bias);
 
+	u64 hash = walk->hash;
+
 	ir_walk_push(walk, pc - walk->mapping.bias, image, flags);
 	if (walk->done)
 		return;
@@ -145,6 +147,7 @@ IR_INLINE void ir_step_once(struct ir_walk *walk)
 		walk->defer = walk->missing.image != 0;
 	} else if (!ir_step_plain(walk, rule)) {
 		walk->held = *rule;
+		walk->held_hash = hash;
 		ir_apply(walk);
 	}
 }
@@ -154,8 +157,12 @@ IR_APART int ir_step_in_run(struct ir_walk *walk)
 {
 	if (ir_take_runtime_frame(walk) || walk->done)
 		return 0;
+	const struct ir_frame *held = &walk->held_frame;
+
 	walk->runtime = 0;
-	ir_apply(walk);
+	ir_walk_push_frame(walk, held->place, held->space, held->position);
+	if (!walk->done)
+		ir_apply(walk);
 	return 0;
 }
 

@@ -136,6 +136,8 @@ struct ir_walk {
 	u32 runtime;		/* enum ir_runtime: its frames come next; 0: a native one */
 	u32 python_begun;	/* 1: python_frame was read in this walk */
 	struct ir_rule held;	/* of the last native frame, if it was not a plain one: leads to its caller */
+	struct ir_frame held_frame;	/* the frame that runs the runtime's: it comes after them */
+	u64 held_hash;		/* of the frames before it */
 	u64 python_frame;	/* the next one; 0: there is none */
 	struct ir_runtime_states states;	/* at hand, if its run is the process's */
 	u64 hash;

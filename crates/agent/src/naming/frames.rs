@@ -283,24 +283,26 @@ impl WindowNames {
     }
 }
 
-/// Which native frames of a stack, leaf first, are an interpreter's that runs the function above it, or calls the next: its loop, and
-/// what is of the same image from there to the function that called. What a function has called in the interpreter is none.
+/// Which native frames of a stack, leaf first, are an interpreter's: the loop beneath the functions that it runs, and what is of the same
+/// image between those and the function that has called them. What the innermost function has called in the interpreter is none.
 fn run_by_interpreters(frames: &[ir_frame]) -> Vec<bool> {
     let mut runs = vec![false; frames.len()];
-    let mut has_function = false;
-    for (at, frame) in frames.iter().enumerate() {
-        if frame.kind() == IR_FRAME_NATIVE {
-            continue;
+    let is_function = |frame: &ir_frame| frame.kind() != IR_FRAME_NATIVE;
+    let mut at = 0;
+    while let Some(first) = frames.iter().skip(at).position(is_function).map(|next| at + next) {
+        let Some(length) = frames[first..].iter().position(|frame| !is_function(frame)) else {
+            break;
+        };
+        let loop_at = first + length;
+        let image = frames[loop_at].image();
+        runs[loop_at] = true;
+        at = loop_at + 1;
+        if let Some(length) = frames[at..].iter().position(is_function) {
+            let between = at..at + length;
+            let is_its = |at: &usize| frames[*at].image() == image;
+            let before_caller = between.clone().rev().take_while(is_its);
+            between.clone().take_while(is_its).chain(before_caller).for_each(|at| runs[at] = true);
         }
-        let before = at.checked_sub(1).map_or(frame, |before| &frames[before]);
-        if before.kind() == IR_FRAME_NATIVE {
-            let image = before.image();
-            let is_its =
-                |at: &usize| frames[*at].kind() == IR_FRAME_NATIVE && frames[*at].image() == image;
-            let most = if has_function { at } else { 1 };
-            (0..at).rev().take(most).take_while(is_its).for_each(|at| runs[at] = true);
-        }
-        has_function = true;
     }
     runs
 }
