@@ -80,6 +80,11 @@ pub(crate) const FIGURES: &[Figure] = &[
         measure: programs::memcached,
     },
     Figure {
+        name: "rooted-mariadb",
+        about: "rooted stacks without guesses: MariaDB (10 s)",
+        measure: programs::mariadb,
+    },
+    Figure {
         name: "rooted-haproxy",
         about: "rooted stacks without guesses: haproxy with TLS (10 s)",
         measure: programs::haproxy,

@@ -75,6 +75,28 @@ pub(crate) fn memcached() -> Result<Vec<Row>> {
     served("memcached", server, address, load)
 }
 
+pub(crate) fn mariadb() -> Result<Vec<Row>> {
+    let dir = scratch_dir()?;
+    let address = free_address()?;
+    let data = format!("--datadir={}/data", dir.path().display());
+    let made = Command::new("mariadb-install-db")
+        .args(["--no-defaults", "--user=root", "--skip-test-db", &data])
+        .arg("--auth-root-authentication-method=normal")
+        .output()
+        .context("cannot run mariadb-install-db")?;
+    ensure!(made.status.success(), "mariadb-install-db: {}", String::from_utf8_lossy(&made.stderr));
+    let mut server = Command::new("/usr/sbin/mariadbd");
+    server.args(["--no-defaults", "--user=root", "--bind-address=127.0.0.1", &data]);
+    server.arg(format!("--socket={}/socket", dir.path().display()));
+    server.arg(format!("--port={}", address.port()));
+    let mut load = Command::new("mariadb-slap");
+    load.args(["--no-defaults", "-h", "127.0.0.1", "-u", "root"]);
+    load.arg(format!("--port={}", address.port()));
+    load.args(["--auto-generate-sql", "--auto-generate-sql-load-type=mixed", "--concurrency=4"]);
+    load.args(["--auto-generate-sql-add-autoincrement", "--iterations=100000"]);
+    served("mariadb", server, address, load)
+}
+
 pub(crate) fn haproxy() -> Result<Vec<Row>> {
     let dir = scratch_dir()?;
     let address = free_address()?;

@@ -42,12 +42,14 @@ pub(crate) fn parts_of<'d, R: ReadRef<'d>>(
         && parts.len() < MAX_PARTS
     {
         next += 1;
-        for target in jumps_out_of(image, &part) {
+        for (target, is_conditional) in jumps_out_of(image, &part) {
             if parts.iter().any(|part| part.contains(&target)) || parts.len() >= MAX_PARTS {
                 continue;
             }
-            // A jump to where another function begins is a call that does not come back here.
-            let into = described(image, frames, target).filter(|other| other.start != target);
+            // A jump to where another function begins is a call that does not come back here; compilers make them of calls, not
+            // of conditions.
+            let is_part = |other: &Range<u64>| is_conditional || other.start != target;
+            let into = described(image, frames, target).filter(is_part);
             parts.extend(into);
         }
     }
@@ -65,18 +67,21 @@ fn described<'d, R: ReadRef<'d>>(
     Some(span.start..span.end())
 }
 
-/// Where direct jumps lead that leave `part`. What data among the code looks like leads to nothing that is described.
-fn jumps_out_of<'d, R: ReadRef<'d>>(image: &Image<'d, R>, part: &Range<u64>) -> Vec<u64> {
+/// Where direct jumps lead that leave `part`, and whether on a condition. What data among the code looks like leads to nothing that is described.
+fn jumps_out_of<'d, R: ReadRef<'d>>(image: &Image<'d, R>, part: &Range<u64>) -> Vec<(u64, bool)> {
     let Some(code) = image.bytes_at(part.start, part.end - part.start) else { return Vec::new() };
     let decoder = Decoder::with_ip(64, code, part.start, DecoderOptions::NONE);
-    let mut targets: Vec<u64> = decoder
+    let mut targets: Vec<(u64, bool)> = decoder
         .into_iter()
         .filter(|instruction| {
             let flow = instruction.flow_control();
             matches!(flow, FlowControl::UnconditionalBranch | FlowControl::ConditionalBranch)
         })
-        .map(|instruction| instruction.near_branch_target())
-        .filter(|target| *target != 0 && !part.contains(target))
+        .map(|instruction| {
+            let is_conditional = instruction.flow_control() == FlowControl::ConditionalBranch;
+            (instruction.near_branch_target(), is_conditional)
+        })
+        .filter(|(target, _)| *target != 0 && !part.contains(target))
         .collect();
     targets.sort_unstable();
     targets.dedup();

@@ -88,7 +88,7 @@ fn frame_types_of_other_profilers_have_a_kind() {
         ("go", FrameKind::Go),
         ("rust", FrameKind::Native),
         ("jvm", FrameKind::Jit),
-        ("cpython", FrameKind::Jit),
+        ("cpython", FrameKind::Python),
         ("abort-marker", FrameKind::Truncated),
         ("unheard-of", FrameKind::Native),
     ];
