@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use infrared_abi::{
-    IR_COPY_PAGE, IR_COPY_PAGES, IR_COPY_WORDS, IR_RECORD_DEFERRED, IR_RECORD_EXEC,
-    IR_RECORD_KERNEL_STACK, IR_RECORD_SAMPLE, IR_RETURNS, Pod, ir_calls, ir_deferred, ir_exec,
-    ir_frame, ir_kernel_stack, ir_registers, ir_return, ir_sample, ir_stack, read,
+    IR_COPY_PAGE, IR_COPY_PAGES, IR_COPY_WORDS, IR_FRAME_NATIVE, IR_IMAGE_FIRST,
+    IR_RECORD_DEFERRED, IR_RECORD_EXEC, IR_RECORD_KERNEL_STACK, IR_RECORD_SAMPLE, IR_RETURNS, Pod,
+    ir_calls, ir_deferred, ir_exec, ir_frame, ir_kernel_stack, ir_registers, ir_return, ir_sample,
+    ir_stack, read,
 };
 
 use crate::tables::PageKey;
@@ -19,6 +20,15 @@ pub struct UserStack {
     /// Whose frames those without an image are; 0 if all have one.
     pub pid: u32,
     pub frames: Vec<ir_frame>,
+}
+
+impl UserStack {
+    /// Whether it leads through native code without an image, as a JIT's.
+    pub fn has_anonymous_code(&self) -> bool {
+        let is_anonymous =
+            |frame: &ir_frame| frame.kind() == IR_FRAME_NATIVE && frame.space < IR_IMAGE_FIRST;
+        self.pid != 0 && self.frames.iter().any(is_anonymous)
+    }
 }
 
 /// A kernel stack: runtime addresses, leaf first.

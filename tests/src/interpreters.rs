@@ -1,6 +1,6 @@
 //! The interpreters of a language that are here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -13,26 +13,30 @@ pub struct Interpreter {
     pub version: (u32, u32),
 }
 
-/// The system's Python, which has to be there, and those that pyenv has installed.
+/// The Python that runs as `python3`, which has to be there, the system's, and those that pyenv has installed.
 pub fn pythons() -> Result<Vec<Interpreter>> {
-    let mut paths = vec![PathBuf::from("/usr/bin/python3")];
+    let own = said_by(Path::new("python3"), "import sys; print(sys.executable)")?;
+    let mut paths = vec![PathBuf::from(own), PathBuf::from("/usr/bin/python3")];
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     let installed = std::fs::read_dir(home.join(".pyenv/versions")).into_iter().flatten();
     for version in installed {
-        let python = version?.path().join("bin/python3");
-        if python.is_file() {
-            paths.push(python);
-        }
+        paths.push(version?.path().join("bin/python3"));
     }
-    paths.into_iter().map(python).collect()
+    let mut files: Vec<_> = paths.iter().filter_map(|path| path.canonicalize().ok()).collect();
+    files.sort();
+    files.dedup();
+    files.into_iter().map(python).collect()
 }
 
 fn python(path: PathBuf) -> Result<Interpreter> {
-    let print = "import sys; print(*sys.version_info[:2])";
-    let output = Command::new(&path).args(["-c", print]).output();
-    let output = output.with_context(|| format!("cannot run {}", path.display()))?;
-    ensure!(output.status.success(), "{}: {}", path.display(), output.status);
-    let text = String::from_utf8(output.stdout)?;
-    let (major, minor) = text.trim().split_once(' ').context("two numbers")?;
-    Ok(Interpreter { path, version: (major.parse()?, minor.parse()?) })
+    let text = said_by(&path, "import sys; print(*sys.version_info[:2])")?;
+    let (major, minor) = text.split_once(' ').context("two numbers")?;
+    Ok(Interpreter { version: (major.parse()?, minor.parse()?), path })
+}
+
+fn said_by(python: &Path, code: &str) -> Result<String> {
+    let output = Command::new(python).args(["-c", code]).output();
+    let output = output.with_context(|| format!("cannot run {}", python.display()))?;
+    ensure!(output.status.success(), "{}: {}", python.display(), output.status);
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }

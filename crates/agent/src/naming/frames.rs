@@ -110,7 +110,7 @@ impl FrameNamer {
         let anonymous = |(key, _): (&crate::window::SampleKey, &Vec<u64>)| {
             let stack = window.user_stack(key.user_stack)?;
             let process = window.processes.get(key.process as usize)?;
-            (stack.pid != 0).then_some(process.seen.jit_id)
+            stack.has_anonymous_code().then_some(process.seen.jit_id)
         };
         let mut processes: Vec<JitProcess> = window.all_samples().filter_map(anonymous).collect();
         processes.sort_unstable();

@@ -38,7 +38,7 @@ impl Pipeline {
         let thread = seen.thread;
         let kernel_stack = sample.kernel_stack;
         // Code of no file has whose it is in its stack.
-        if self.window.user_stack(user_stack).is_some_and(|stack| stack.pid != 0) {
+        if self.window.user_stack(user_stack).is_some_and(|stack| stack.has_anonymous_code()) {
             self.ask_for_perf_map(sample, now_ns);
         }
         self.window.add(SampleKey { process, thread, user_stack, kernel_stack }, sample.time_ns);

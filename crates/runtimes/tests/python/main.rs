@@ -36,13 +36,20 @@ impl Drop for Told {
     }
 }
 
-/// The system's, and those that pyenv has installed.
+/// The one that runs as `python3`, the system's, and those that pyenv has installed, as far as their layout is known.
 fn interpreters() -> Vec<PathBuf> {
-    let mut found = vec![PathBuf::from("/usr/bin/python3")];
+    let code = "import sys; print(sys.executable)";
+    let output = Command::new("python3").args(["-c", code]).output().expect("python3 is needed");
+    let own = String::from_utf8(output.stdout).unwrap();
+    let mut paths = vec![PathBuf::from(own.trim()), PathBuf::from("/usr/bin/python3")];
     let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
     let versions = std::fs::read_dir(home.join(".pyenv/versions")).into_iter().flatten();
-    let installed = versions.map(|version| version.unwrap().path().join("bin/python3"));
-    found.extend(installed.filter(|python| python.is_file()));
+    paths.extend(versions.map(|version| version.unwrap().path().join("bin/python3")));
+    let mut found: Vec<_> = paths.iter().filter_map(|path| path.canonicalize().ok()).collect();
+    found.sort();
+    found.dedup();
+    found.retain(|python| CodeLayout::of(version_of(python)).is_some());
+    assert!(!found.is_empty(), "no Python is here whose layout is known");
     found
 }
 

@@ -54,13 +54,20 @@ fn a_deferred_sample_waits_for_its_process_and_is_unwound_once() {
 fn the_perf_map_of_a_process_is_read_again_and_again_while_its_jit_code_runs() {
     let mut world = World::new();
     let (hash, pid) = (7, 5);
-    let stack = UserStack { hash, stop_reason: IR_STOP_COMPLETE, pid, frames: Vec::new() };
+    let frames = vec![ir_frame::native(0x7000, 0, 0)];
+    let stack = UserStack { hash, stop_reason: IR_STOP_COMPLETE, pid, frames };
+    world.take(Record::UserStack(stack));
+    // Functions of Python are no native code.
+    let frames = vec![ir_frame { place: 2 << 48 | 0x7000, ..ir_frame::native(0, 16, 0) }];
+    let stack = UserStack { hash: 8, stop_reason: IR_STOP_COMPLETE, pid: 7, frames };
     world.take(Record::UserStack(stack));
     for tenths in 0..35 {
         let time_ns = tenths * SECOND / 10;
         let sample =
             ir_sample { pid, time_ns, start_time_ns: 1, user_stack: hash, ..ir_sample::default() };
-        world.take(Record::Sample(sample)).sample(time_ns, 6, 2).turn(time_ns + 1);
+        let of_python = ir_sample { pid: 7, user_stack: 8, ..sample };
+        world.take(Record::Sample(sample)).take(Record::Sample(of_python));
+        world.sample(time_ns, 6, 2).turn(time_ns + 1);
     }
     assert_eq!(world.perf_maps, [(pid, 1); 4], "once a second, and nobody else's");
 }
