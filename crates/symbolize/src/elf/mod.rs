@@ -263,11 +263,14 @@ impl Elf {
         rest.split(|&b| b == 0).next().unwrap_or_default()
     }
 
-    /// The file offset that backs a stated virtual address, and the bytes left in its segment.
+    /// The file offset that backs a stated virtual address, and the bytes left in its segment. A file may end before its segments
+    /// do: of a copy from memory what can be written to is missing.
     pub(crate) fn file_offset(&self, svma: u64) -> Option<(u64, u64)> {
         self.segments_of(elf::PT_LOAD).find_map(|s| {
             let into = svma.checked_sub(s.address).filter(|into| *into < s.file_size)?;
-            Some((s.offset.checked_add(into)?, s.file_size - into))
+            let offset = s.offset.checked_add(into)?;
+            let rest = self.len.checked_sub(offset).filter(|rest| *rest > 0)?;
+            Some((offset, rest.min(s.file_size - into)))
         })
     }
 

@@ -120,8 +120,8 @@ impl Gathered<'_> {
             // What begins with the file begins with its header.
             let skipped =
                 if segment.offset == 0 { size_of::<FileHeader64<LE>>() as u64 } else { 0 };
-            let Some(size) = segment.file_size.checked_sub(skipped) else { continue };
             let Some(address) = segment.address.checked_add(skipped) else { continue };
+            let Some((_, size)) = elf.file_offset(address) else { continue };
             // What is not in the file has nothing to read.
             drop(self.add(&Place {
                 name,

@@ -74,6 +74,31 @@ fn a_stripped_function_without_call_frame_information_is_shown_by_address() {
     }
 }
 
+#[test]
+fn a_file_that_ends_within_its_last_segment_has_the_names_that_it_has_still() {
+    let workshop = Workshop::new();
+    let source = source("plain.c");
+    workshop.run(&format!("gcc -O2 -rdynamic -Wl,-z,relro -o whole {}", source.display()));
+    let functions = functions(&workshop.output("nm -S whole"));
+    workshop.run("llvm-strip --strip-sections -o program whole");
+    // As a copy from memory: what stays writable is not in it, and begins behind the dynamic section.
+    let headers = workshop.output("readelf -lW whole");
+    let relro = headers.lines().find(|line| line.contains("GNU_RELRO")).unwrap();
+    let number = |at| u64::from_str_radix(&relro.split_whitespace().nth(at).unwrap()[2..], 16);
+    let end = number(1).unwrap() + number(4).unwrap();
+    let program = std::fs::File::options().write(true).open(workshop.path("program")).unwrap();
+    assert!(end < program.metadata().unwrap().len());
+    program.set_len(end).unwrap();
+    let svmas: Vec<u64> = functions.iter().map(|(start, _)| start + 1).collect();
+    let [whole, cut] = ["whole", "program"].map(|file| names(&workshop.path(file), &svmas));
+    let name = |symbolized: &Symbolized| symbolized.lines[0].function.clone();
+    for (whole, cut) in whole.iter().zip(&cut) {
+        // The names of local functions were stripped.
+        let is_stripped = cut.unnamed && &*name(whole) != "main";
+        assert!(is_stripped || name(whole) == name(cut), "{whole:?} {cut:?}");
+    }
+}
+
 /// What an assembler makes of labels: an exported one without a size, and local functions behind it.
 const LABELS: &str = "
 .text
