@@ -47,6 +47,8 @@ pub enum FrameKind {
     Vdso,
     /// A function of Python, run by its interpreter.
     Python,
+    /// A method of Java or another language of its virtual machine, interpreted or compiled.
+    Java,
     /// A runtime's own frame: interpreter loop, garbage collector.
     Runtime,
     /// Not code: says why the stack does not reach its thread's entry, `[truncated: REASON]`.

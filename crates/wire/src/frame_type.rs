@@ -21,6 +21,7 @@ pub(crate) fn written(kind: FrameKind) -> (Option<&'static str>, Option<&'static
         FrameKind::Kernel => (Some("kernel"), None),
         FrameKind::Go => (Some("go"), None),
         FrameKind::Python => (Some("cpython"), None),
+        FrameKind::Java => (Some("jvm"), None),
         FrameKind::Jit => (Some("native"), Some("jit")),
         FrameKind::Vdso => (Some("native"), Some("vdso")),
         FrameKind::Runtime => (Some("native"), Some("runtime")),
@@ -49,7 +50,8 @@ pub(crate) fn conventional(value: &str) -> FrameKind {
         "go" => FrameKind::Go,
         "abort-marker" => FrameKind::Truncated,
         "cpython" => FrameKind::Python,
-        "beam" | "dotnet" | "jvm" | "luajit" | "perl" | "php" | "phpjit" | "ruby" | "v8js" => {
+        "jvm" => FrameKind::Java,
+        "beam" | "dotnet" | "luajit" | "perl" | "php" | "phpjit" | "ruby" | "v8js" => {
             FrameKind::Jit
         }
         _ => FrameKind::Native,

@@ -15,6 +15,7 @@ export const Kind = {
   truncated: 6,
   event: 7,
   python: 8,
+  java: 9,
   group: 255,
 } as const;
 

@@ -13,6 +13,7 @@ export const FrameClass = {
   event: 8,
   group: 9,
   python: 10,
+  java: 11,
 } as const;
 
 export type FrameClassName = keyof typeof FrameClass;
@@ -21,7 +22,7 @@ export type FrameClass = (typeof FrameClass)[FrameClassName];
 export const FRAME_CLASS_NAMES = Object.keys(FrameClass) as FrameClassName[];
 
 /** Classes whose frames can be folded into their caller. What says that a stack is incomplete always stays. */
-export const FOLDABLE: readonly FrameClassName[] = ['native', 'kernel', 'go', 'jit', 'python', 'runtime', 'inlined', 'unnamed'];
+export const FOLDABLE: readonly FrameClassName[] = ['native', 'kernel', 'go', 'jit', 'python', 'java', 'runtime', 'inlined', 'unnamed'];
 
 export function frameClass(kind: number, flags: number): FrameClass {
   if (kind === Kind.truncated) return FrameClass.truncated;
@@ -39,6 +40,8 @@ export function frameClass(kind: number, flags: number): FrameClass {
       return FrameClass.jit;
     case Kind.python:
       return FrameClass.python;
+    case Kind.java:
+      return FrameClass.java;
     case Kind.runtime:
       return FrameClass.runtime;
     default:

@@ -7,13 +7,14 @@ use crate::tree::{Flags, NodeKind};
 const NATIVE: NodeKind = NodeKind::Frame(FrameKind::Native);
 
 /// Names of the colours, each with a frame that has it.
-pub(super) const LEGEND: [(&str, (NodeKind, Flags)); 9] = [
+pub(super) const LEGEND: [(&str, (NodeKind, Flags)); 10] = [
     ("native", (NATIVE, Flags(0))),
     ("inlined", (NATIVE, Flags::INLINED)),
     ("kernel", (NodeKind::Frame(FrameKind::Kernel), Flags(0))),
     ("Go", (NodeKind::Frame(FrameKind::Go), Flags(0))),
     ("JIT", (NodeKind::Frame(FrameKind::Jit), Flags(0))),
     ("Python", (NodeKind::Frame(FrameKind::Python), Flags(0))),
+    ("Java", (NodeKind::Frame(FrameKind::Java), Flags(0))),
     ("runtime", (NodeKind::Frame(FrameKind::Runtime), Flags(0))),
     ("unnamed", (NATIVE, Flags::UNNAMED)),
     ("truncated", (NodeKind::Frame(FrameKind::Truncated), Flags(0))),
@@ -40,6 +41,7 @@ fn base(kind: NodeKind, flags: Flags) -> (u32, u32, u32) {
         NodeKind::Frame(FrameKind::Go) => (180, 52, 67),
         NodeKind::Frame(FrameKind::Jit) => (122, 40, 70),
         NodeKind::Frame(FrameKind::Python) => (64, 58, 68),
+        NodeKind::Frame(FrameKind::Java) => (348, 70, 80),
         NodeKind::Frame(FrameKind::Vdso) => (316, 48, 78),
         NodeKind::Frame(FrameKind::Runtime) => (256, 60, 79),
         NodeKind::Frame(FrameKind::Native) => (20, 90, 72),
@@ -53,6 +55,7 @@ pub(super) fn words(kind: NodeKind, flags: Flags) -> String {
         NodeKind::Frame(FrameKind::Go) => "Go",
         NodeKind::Frame(FrameKind::Jit) => "JIT",
         NodeKind::Frame(FrameKind::Python) => "Python",
+        NodeKind::Frame(FrameKind::Java) => "Java",
         NodeKind::Frame(FrameKind::Vdso) => "vDSO",
         NodeKind::Frame(FrameKind::Runtime) => "runtime",
         _ => "",

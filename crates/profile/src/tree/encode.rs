@@ -14,7 +14,7 @@ use super::NodeKind;
 use crate::FrameKind;
 
 /// Kinds and their bytes; the place is the byte.
-const FRAME_KINDS: [FrameKind; 9] = [
+const FRAME_KINDS: [FrameKind; 10] = [
     FrameKind::Native,
     FrameKind::Kernel,
     FrameKind::Go,
@@ -24,6 +24,7 @@ const FRAME_KINDS: [FrameKind; 9] = [
     FrameKind::Truncated,
     FrameKind::Event,
     FrameKind::Python,
+    FrameKind::Java,
 ];
 const GROUP: u8 = 255;
 

@@ -189,6 +189,7 @@ fn kind_name(kind: FrameKind) -> &'static str {
         FrameKind::Go => "go",
         FrameKind::Jit => "jit",
         FrameKind::Python => "python",
+        FrameKind::Java => "java",
         FrameKind::Vdso => "vdso",
         FrameKind::Runtime => "runtime",
         FrameKind::Truncated => "truncated",

@@ -97,6 +97,7 @@ pub(super) fn kind_code(kind: FrameKind) -> u8 {
         FrameKind::Truncated => 6,
         FrameKind::Event => 7,
         FrameKind::Python => 8,
+        FrameKind::Java => 9,
     }
 }
 
@@ -111,6 +112,7 @@ pub(super) fn kind_of_code(code: u8) -> FrameKind {
         6 => FrameKind::Truncated,
         7 => FrameKind::Event,
         8 => FrameKind::Python,
+        9 => FrameKind::Java,
         _ => FrameKind::Native,
     }
 }

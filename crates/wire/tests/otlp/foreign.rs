@@ -87,8 +87,9 @@ fn frame_types_of_other_profilers_have_a_kind() {
         ("native", FrameKind::Native),
         ("go", FrameKind::Go),
         ("rust", FrameKind::Native),
-        ("jvm", FrameKind::Jit),
+        ("v8js", FrameKind::Jit),
         ("cpython", FrameKind::Python),
+        ("jvm", FrameKind::Java),
         ("abort-marker", FrameKind::Truncated),
         ("unheard-of", FrameKind::Native),
     ];
