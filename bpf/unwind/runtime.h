@@ -4,6 +4,7 @@
 
 #include "walk.h"
 #include "runtimes/go/step.h"
+#include "runtimes/hotspot/step.h"
 #include "runtimes/python/step.h"
 
 /* The frames that the last native one runs come before it. */
@@ -26,6 +27,16 @@ IR_INLINE bool ir_take_runtime_frame(struct ir_walk *walk)
 	default:
 		return false;
 	}
+}
+
+/* A frame at a pc outside all images, where a runtime puts code that it makes. 0: none has made it. */
+IR_GLOBAL int ir_step_made_code(struct ir_walk *walk)
+{
+	if (!walk)
+		return 0;
+	const struct ir_runtime_states *states = ir_states_of_runtimes(walk);
+
+	return states && states->hot_spot.present && ir_hotspot_step(walk, &states->hot_spot);
 }
 
 /* The step of a rule that is a runtime's. false: it leaves that to the native rule, as one does that is not known. */

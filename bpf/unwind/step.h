@@ -97,6 +97,8 @@ IR_APART int ir_step_outside_images(struct ir_walk *walk, u64 pc, u32 flags, boo
 
 	if (ir_pass_uretprobe(walk, pc))
 		return 0;
+	if ((walk->process.state & IR_PROCESS_MAKES_CODE) && (ir_step_made_code(walk) || walk->done))
+		return 0;
 	if (!is_mapped) {
 		/* A leaf is real wherever it is; a return address outside all code is not one. */
 		if (walk->count == 0)
@@ -153,8 +155,10 @@ IR_INLINE void ir_step_once(struct ir_walk *walk)
 }
 
 /* One frame of a runtime, or the step to the caller of the native frame that runs them. */
-IR_APART int ir_step_in_run(struct ir_walk *walk)
+IR_GLOBAL int ir_step_in_run(struct ir_walk *walk)
 {
+	if (!walk)
+		return 0;
 	if (ir_take_runtime_frame(walk) || walk->done)
 		return 0;
 	const struct ir_frame *held = &walk->held_frame;

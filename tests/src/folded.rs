@@ -31,13 +31,18 @@ impl Frame {
         self.0.ends_with("_[g]")
     }
 
+    /// Without what says of what kind it is.
+    pub fn name(&self) -> &str {
+        let without = |suffix| self.0.strip_suffix(suffix);
+        ["_[k]", "_[i]", "_[g]"].into_iter().find_map(without).unwrap_or(&self.0)
+    }
+
     /// Whether `function` stands in the frame as a whole identifier: `ns::burn_a(unsigned long)` and
     /// `crate::burn_a::h0123` are both `burn_a`; `burn_ab` is not.
     pub fn is(&self, function: &str) -> bool {
         let word =
             |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
-        let without = |suffix| self.0.strip_suffix(suffix);
-        let text = ["_[k]", "_[i]", "_[g]"].into_iter().find_map(without).unwrap_or(&self.0);
+        let text = self.name();
         text.match_indices(function).any(|(at, _)| {
             let bytes = text.as_bytes();
             let before = at.checked_sub(1).and_then(|before| bytes.get(before));

@@ -22,10 +22,26 @@ pub fn pythons() -> Result<Vec<Interpreter>> {
     for version in installed {
         paths.push(version?.path().join("bin/python3"));
     }
+    files(&paths).into_iter().map(python).collect()
+}
+
+/// The Java that runs as `java`, which has to be there, and those that are where Debian and others install them.
+pub fn javas() -> Result<Vec<PathBuf>> {
+    let own = Command::new("sh").args(["-c", "command -v java"]).output()?;
+    ensure!(own.status.success(), "there is no java");
+    let mut paths = vec![PathBuf::from(String::from_utf8(own.stdout)?.trim())];
+    for installed in std::fs::read_dir("/usr/lib/jvm").into_iter().flatten() {
+        paths.push(installed?.path().join("bin/java"));
+    }
+    Ok(files(&paths))
+}
+
+/// Each once.
+fn files(paths: &[PathBuf]) -> Vec<PathBuf> {
     let mut files: Vec<_> = paths.iter().filter_map(|path| path.canonicalize().ok()).collect();
     files.sort();
     files.dedup();
-    files.into_iter().map(python).collect()
+    files
 }
 
 fn python(path: PathBuf) -> Result<Interpreter> {

@@ -17,6 +17,8 @@ enum Compiler {
     Musl,
     Rust,
     Go,
+    /// To a jar whose main class is that of the source.
+    Java,
 }
 
 /// A program or library that tests run; release builds without frame pointers.
@@ -52,6 +54,14 @@ const FRAME_POINTERS_ONLY: [&str; 4] = [
     "-DFRAME_POINTERS",
 ];
 const NEITHER: [&str; 2] = ["-fno-asynchronous-unwind-tables", "-fno-unwind-tables"];
+
+/// For every version since 8, by any compiler. `$1`: the jar; `$2`: the source.
+const JAR: &str = r#"
+classes=$(mktemp -d)
+trap 'rm -rf "$classes"' EXIT
+javac -nowarn --release 8 -d "$classes" "$2" 2>&1
+jar --create --file "$1" --main-class "$(basename "$2" .java)" -C "$classes" .
+"#;
 
 /// Libraries stand before what links them. In a flag, `{out}` is the folder of the results.
 const PROGRAMS: &[Program] = &[
@@ -111,6 +121,7 @@ const PROGRAMS: &[Program] = &[
     with(c("liblarge.so", &["c/large_library.c"]), &["-shared", "-fPIC"]),
     c("many-libraries", &["c/many_libraries.c"]),
     by(Compiler::Go, "cgo", &["cgo"]),
+    by(Compiler::Java, "shares.jar", &["java/Shares.java"]),
 ];
 
 /// All of them.
@@ -159,6 +170,7 @@ fn compile(program: &Program, out: &Path, to: &Path) -> Command {
         Compiler::Musl => "musl-gcc",
         Compiler::Rust => "rustc",
         Compiler::Go => "go",
+        Compiler::Java => "sh",
     };
     let mut command = Command::new(name);
     match program.compiler {
@@ -166,12 +178,14 @@ fn compile(program: &Program, out: &Path, to: &Path) -> Command {
         Compiler::Cpp => command.args(["-std=c++20", "-O2", "-fomit-frame-pointer"]),
         Compiler::Rust => command.args(["--edition", "2024", "-O", "-Cforce-frame-pointers=no"]),
         Compiler::Go => command.current_dir(sources.join("go")).arg("build"),
+        Compiler::Java => command.args(["-ec", JAR, "sh"]),
     };
     match program.compiler {
         Compiler::Go => {
             let packages = program.sources.iter().map(|source| format!("./{source}"));
             command.args(flags).arg("-o").arg(to).args(packages)
         }
+        Compiler::Java => command.arg(to).args(files),
         Compiler::Rust => command.arg("-o").arg(to).args(files).args(flags),
         _ => command.arg("-o").arg(to).args(files).args(flags).args(["-lpthread", "-ldl"]),
     };

@@ -35,6 +35,8 @@ enum ir_process_state {
 	IR_PROCESS_SELF = 8,		/* the profiler itself */
 	/* A return address outside all mappings is one: user space has looked, and knows no better until they change. */
 	IR_PROCESS_SETTLED = 16,
+	/* A runtime of it makes code at run time, of which its state tells: runtimes.h. */
+	IR_PROCESS_MAKES_CODE = 32,
 };
 
 struct ir_process {

@@ -6,12 +6,14 @@
 #pragma once
 
 #include "runtimes/go/state.h"
+#include "runtimes/hotspot/state.h"
 #include "runtimes/python/state.h"
 
 /* X(number in rules, NAME, "name") */
 #define IR_RUNTIMES(X) \
 	X(1, GO, "go") \
-	X(2, PYTHON, "python")
+	X(2, PYTHON, "python") \
+	X(3, HOT_SPOT, "hotspot")
 
 enum ir_runtime {
 #define IR_RUNTIME_ENUM(number, name, text) IR_RUNTIME_##name = number,
@@ -28,7 +30,9 @@ struct ir_runtime_states {
 	unsigned long long run;
 	struct ir_go_state go;
 	struct ir_python_state python;
+	struct ir_hotspot_state hot_spot;
 };
 _Static_assert(sizeof(struct ir_go_state) <= IR_RUNTIME_STATE_MAX, "a runtime's state is small");
 _Static_assert(sizeof(struct ir_python_state) <= IR_RUNTIME_STATE_MAX, "a runtime's state is small");
-_Static_assert(sizeof(struct ir_runtime_states) == 64, "the states of runtimes are 64 bytes");
+_Static_assert(sizeof(struct ir_hotspot_state) <= IR_RUNTIME_STATE_MAX, "a runtime's state is small");
+_Static_assert(sizeof(struct ir_runtime_states) == 192, "the states of runtimes are 192 bytes");

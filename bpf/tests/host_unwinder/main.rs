@@ -6,6 +6,7 @@ mod arm64;
 mod captured;
 mod driver;
 mod hostile;
+mod hotspot;
 mod layout;
 mod python;
 mod searched;

@@ -30,6 +30,8 @@ const TICK: Duration = Duration::from_millis(100);
 /// While images are being read, their results are looked for this often.
 const BUSY_TICK: Duration = Duration::from_millis(2);
 const HOUSE_INTERVAL: Duration = Duration::from_secs(1);
+/// What is being read of chosen processes is waited for this long before they are sampled.
+const PREPARE_PATIENCE: Duration = Duration::from_secs(1);
 /// At the end, what is still being read is waited for this long.
 const FINISH_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -84,6 +86,20 @@ impl Tables for KernelTables<'_> {
 }
 
 impl Driver {
+    /// Begins to sample: where processes were chosen, when they are known, or after a while.
+    pub(crate) fn begin(&mut self, chosen: &[u32]) -> Result<(), KernelError> {
+        if chosen.is_empty() {
+            return Ok(());
+        }
+        let until = Instant::now() + PREPARE_PATIENCE;
+        while !self.pipeline.prepare(chosen, monotonic_ns()) && Instant::now() < until {
+            self.turn()?;
+            self.kernel.wait(BUSY_TICK, &[self.reader.wake_fd()])?;
+        }
+        self.pipeline.begin(monotonic_ns());
+        self.kernel.resume()
+    }
+
     /// Runs until told to stop; the last window is then closed and delivered.
     pub(crate) fn run(mut self, pulse: &Pulse) -> Result<(), KernelError> {
         crate::priority::hurry();

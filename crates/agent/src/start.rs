@@ -77,6 +77,7 @@ impl Agent {
         let (driver_stop, driver_stats, driver_health) =
             (Arc::clone(&stop), stats.clone(), health.clone());
         let driver = health.spawn("ir-driver", DRIVER_PATIENCE, move |pulse| {
+            let chosen = chosen(&config.target).to_vec();
             let made = make_driver(
                 config,
                 host_name,
@@ -84,7 +85,11 @@ impl Agent {
                 &driver_health,
                 (driver_stats, driver_stop),
             );
-            match made {
+            let begun = made.and_then(|mut driver| {
+                driver.begin(&chosen)?;
+                Ok(driver)
+            });
+            match begun {
                 Ok(driver) => {
                     answer(&ready, Ok(()));
                     driver.run(pulse)
@@ -160,7 +165,10 @@ fn make_driver(
     health: &Health,
     (stats, stop): (SharedStats, Arc<AtomicBool>),
 ) -> Result<Driver, AgentError> {
-    let kernel = load(&config)?;
+    let mut kernel = load(&config)?;
+    if !chosen(&config.target).is_empty() {
+        kernel.pause()?;
+    }
     let (copier, vdso) = (Copier::default(), crate::reader::read_own_vdso());
     let images = ImageRegistry::start(health, config.table_budget_bytes, vdso, copier.clone())?;
     let identifier = Identifier::new(&host_name, config.services.clone());
@@ -184,6 +192,14 @@ fn make_driver(
         last_house: Instant::now(),
         kernel,
     })
+}
+
+/// The processes that run already and were chosen by their numbers.
+fn chosen(target: &Target) -> &[u32] {
+    match target {
+        Target::Processes(pids) => pids,
+        Target::Machine | Target::Command(_) | Target::Cgroups(_) => &[],
+    }
 }
 
 impl Drop for Agent {

@@ -6,7 +6,9 @@
 //! that it is told of an image is hostile.
 
 mod go;
+pub mod hotspot;
 mod memory;
+mod named;
 pub mod python;
 
 use std::fmt;
@@ -17,12 +19,14 @@ use infrared_profile::FrameKind;
 use infrared_unwind::{GoInfo, Symbol};
 
 pub use memory::Memory;
+pub use named::{Function, Line, Named, Namer, is_named_by_position, unread};
 
 /// How each runtime is looked for: a line each.
-pub const ALL: &[fn(&ImageFacts<'_>) -> Option<Found>] = &[go::detect, python::detect];
+pub const ALL: &[fn(&ImageFacts<'_>) -> Option<Found>] =
+    &[go::detect, python::detect, hotspot::detect];
 
 /// The dynamic symbols by which they are found.
-pub const SYMBOLS: &[&str] = python::SYMBOLS;
+pub const SYMBOLS: &[&[&str]] = &[python::SYMBOLS, hotspot::SYMBOLS];
 
 /// What is known of an image when it has just been read.
 #[derive(Clone, Copy)]
@@ -57,51 +61,6 @@ impl fmt::Debug for ImageFacts<'_> {
 /// A runtime that an image has.
 pub type Found = Arc<dyn Runtime>;
 
-/// A function as its author wrote it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Function {
-    /// As qualified as the runtime keeps it.
-    pub name: Arc<str>,
-    /// As the runtime was given it; `<string>` and the like for code without a file.
-    pub file: Arc<str>,
-    pub first_line: u32,
-    pub lines: python::LineTable,
-}
-
-impl Function {
-    /// The line, from 1, at a position in it; 0: it has none.
-    pub fn line(&self, position: u32) -> u32 {
-        self.lines.line(position).unwrap_or(0)
-    }
-
-    /// Bytes of memory that it takes, about.
-    pub fn bytes(&self) -> usize {
-        size_of::<Self>() + self.name.len() + self.file.len() + self.lines.bytes()
-    }
-}
-
-/// How the functions that frames of a runtime run are read from the memory of their process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Namer {
-    Python(python::CodeLayout),
-}
-
-impl Namer {
-    /// Whose frames.
-    pub fn runtime(self) -> RuntimeId {
-        match self {
-            Self::Python(_) => RuntimeId::Python,
-        }
-    }
-
-    /// The function whose code is at a runtime address, if it is the one with `check`.
-    pub fn function(self, memory: &dyn Memory, code: u64, check: u32) -> Option<Function> {
-        match self {
-            Self::Python(layout) => layout.function(memory, code, check),
-        }
-    }
-}
-
 /// Where a process maps an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mapped {
@@ -119,8 +78,18 @@ pub trait Runtime: fmt::Debug + Send + Sync {
         None
     }
 
-    /// `None`: its frames are native ones.
+    /// `None`: its frames are native ones, or only a process tells.
     fn namer(&self) -> Option<Namer> {
+        None
+    }
+
+    /// Whether only the memory of a process tells where the runtime is in it: [`Runtime::attach`].
+    fn is_attached(&self) -> bool {
+        false
+    }
+
+    /// What the memory of a process that maps the image tells of the runtime. `None`: nothing, or nothing yet.
+    fn attach(&self, _: &dyn Memory, _: Mapped) -> Option<Attached> {
         None
     }
 
@@ -129,16 +98,52 @@ pub trait Runtime: fmt::Debug + Send + Sync {
     fn state(&self, mapped: Mapped, states: &mut ir_runtime_states);
 }
 
+/// `ir_hash_mix` of bpf/unwind/walk.h.
+fn mix(hash: u64, value: u64) -> u64 {
+    let hash = (hash ^ value).rotate_left(23).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    hash ^ hash >> 29
+}
+
 /// The runtimes that an image has.
 pub fn detect(image: &ImageFacts<'_>) -> Vec<Found> {
     ALL.iter().filter_map(|detect| detect(image)).collect()
 }
 
-/// What the kernel side has to know of the runtimes of a process, from its images and where it maps them; `None`: nothing.
+/// What the memory of a process has told of a runtime.
+#[derive(Clone, Debug)]
+pub enum Attached {
+    HotSpot(Arc<hotspot::Machine>),
+}
+
+impl Attached {
+    fn add_to(&self, states: &mut ir_runtime_states) {
+        match self {
+            Self::HotSpot(machine) => machine.add_to(states),
+        }
+    }
+
+    pub fn namer(&self) -> Namer {
+        match self {
+            Self::HotSpot(machine) => Namer::HotSpot(machine.layout),
+        }
+    }
+}
+
+/// Whether a runtime of the process makes code at run time, of which its state tells.
+pub fn makes_code(states: &ir_runtime_states) -> bool {
+    states.hot_spot.present != 0
+}
+
+/// What the kernel side has to know of the runtimes of a process, from its images and where it maps them, and from its memory; `None`:
+/// nothing.
 pub fn states<'f>(
     found: impl IntoIterator<Item = (&'f Found, Mapped)>,
+    attached: &[Attached],
 ) -> Option<Box<ir_runtime_states>> {
     let mut states = ir_runtime_states::default();
+    for attached in attached {
+        attached.add_to(&mut states);
+    }
     for (runtime, mapped) in found {
         runtime.state(mapped, &mut states);
     }
@@ -160,6 +165,6 @@ mod tests {
     fn an_image_of_which_nothing_is_known_has_no_runtime() {
         let image = ImageFacts { go: None, symbols: &[], path: "", read: &|_, _| 0 };
         assert!(detect(&image).is_empty());
-        assert_eq!(states([]), None);
+        assert_eq!(states([], &[]), None);
     }
 }

@@ -48,7 +48,7 @@ fn the_state_that_the_code_shows_is_that_of_the_debug_information() {
     let found = detect(&ImageFacts { go: plan.go(), symbols: &[], path: "", read: &read });
     let text = image.section_by_name(".text").unwrap();
     assert_eq!(found[0].frame_kind(text.address()), Some(FrameKind::Go));
-    let go = states(found.iter().map(|found| (found, Mapped { bias: 0 }))).unwrap().go;
+    let go = states(found.iter().map(|found| (found, Mapped { bias: 0 })), &[]).unwrap().go;
     let member = |structure, member| member_offset(&image, structure, member);
     let sched = member("runtime.g", "sched");
     assert_eq!(u64::from(go.g_m), member("runtime.g", "m"));

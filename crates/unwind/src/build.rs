@@ -16,8 +16,8 @@ pub struct Options {
     /// The most bytes of code without unwind information that are followed instruction by instruction. If there are
     /// more, none are.
     pub max_followed_bytes: u64,
-    /// Dynamic symbols that are looked for.
-    pub symbols: &'static [&'static str],
+    /// Dynamic symbols that are looked for, in groups.
+    pub symbols: &'static [&'static [&'static str]],
 }
 
 impl Default for Options {

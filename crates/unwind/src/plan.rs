@@ -61,6 +61,8 @@ impl Plan {
             symbols: options
                 .symbols
                 .iter()
+                .copied()
+                .flatten()
                 .filter_map(|name| Some((*name, image.symbol(name)?)))
                 .collect(),
             marks: Marks::default(),

@@ -123,6 +123,33 @@ static void make_rows(struct environment *environment)
 	}
 }
 
+/* A virtual machine whose code and its map lie anywhere that can be read, or not. */
+static void make_machine(struct environment *environment)
+{
+	struct ir_hotspot_state *jvm = &environment->states.hot_spot;
+
+	for (u32 i = 0; i < IR_HOTSPOT_HEAPS; i++) {
+		jvm->heaps[i].start = below(2) ? CODE_BASE + below(64) * 4096 : STACK_BASE;
+		jvm->heaps[i].bytes = below(8) ? below(1 << 20) : any();
+		jvm->heaps[i].segments = below(8) ? STACK_BASE + below(2048) : any();
+	}
+	jvm->call_stub = CODE_BASE + below(1 << 20);
+	jvm->present = below(2);
+	jvm->segment_shift = below(8) ? (u8)below(10) : (u8)any();
+	jvm->block_header = (u8)below(32);
+	jvm->name = (u16)below(128);
+	jvm->frame_words = (u16)below(128);
+	jvm->frame_complete = (u16)below(128);
+	jvm->code = (u16)below(128);
+	jvm->compile_id = (u16)below(512);
+	jvm->const_method = (u16)below(64);
+	jvm->code_size = (u16)below(64);
+	jvm->bytecodes = (u16)below(64);
+	jvm->bytecode_is_higher = below(2);
+	if (below(4))
+		environment->process.state |= IR_PROCESS_MAKES_CODE;
+}
+
 static void make_mappings(struct environment *environment)
 {
 	for (u32 i = 0; i < MAPPINGS; i++) {
@@ -163,6 +190,7 @@ static void make_mappings(struct environment *environment)
 		.name = (u16)below(256),
 		.present = below(2),
 	};
+	make_machine(environment);
 }
 
 static bool is_same_frame(const struct ir_walk *a, const struct ir_walk *b)

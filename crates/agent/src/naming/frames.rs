@@ -4,7 +4,7 @@ use std::{collections::HashMap, io, path::PathBuf};
 
 use infrared_bpf::{
     UserStack,
-    abi::{IR_FRAME_LOW_CONFIDENCE, IR_FRAME_NATIVE, IR_IMAGE_FIRST, ir_frame},
+    abi::{IR_FRAME_LOW_CONFIDENCE, IR_IMAGE_FIRST, ir_frame},
 };
 use infrared_profile::{Builder, FrameKind, Location, LocationId};
 use infrared_symbolize::{DebugSearch, ImageId, JitProcess, Limits, Open, Symbolized, Symbolizer};
@@ -13,11 +13,12 @@ use super::{
     jit::JitNames,
     kernel::{Guest, KernelNames},
     losses::Told,
+    runtimes::{run_by_interpreters, runtime_location},
 };
 use crate::{
     images::{Image, ImageBytes, ImageSource},
     losses::Loss,
-    watch::{FunctionKey, ImageRef},
+    watch::ImageRef,
     window::{ClosedWindow, ProcessRef, SampleKey},
 };
 
@@ -281,54 +282,6 @@ impl WindowNames {
         self.user.insert(key, location);
         Some(location)
     }
-}
-
-/// Which native frames of a stack, leaf first, are an interpreter's: the loop beneath the functions that it runs, and what is of the same
-/// image between those and the function that has called them. What the innermost function has called in the interpreter is none.
-fn run_by_interpreters(frames: &[ir_frame]) -> Vec<bool> {
-    let mut runs = vec![false; frames.len()];
-    let is_function = |frame: &ir_frame| frame.kind() != IR_FRAME_NATIVE;
-    let mut at = 0;
-    while let Some(first) = frames.iter().skip(at).position(is_function).map(|next| at + next) {
-        let Some(length) = frames[first..].iter().position(|frame| !is_function(frame)) else {
-            break;
-        };
-        let loop_at = first + length;
-        let image = frames[loop_at].image();
-        runs[loop_at] = true;
-        at = loop_at + 1;
-        if let Some(length) = frames[at..].iter().position(is_function) {
-            let between = at..at + length;
-            let is_its = |at: &usize| frames[*at].image() == image;
-            let before_caller = between.clone().rev().take_while(is_its);
-            between.clone().take_while(is_its).chain(before_caller).for_each(|at| runs[at] = true);
-        }
-    }
-    runs
-}
-
-/// The location of a frame of a language runtime; `None` of native code.
-fn runtime_location(
-    builder: &mut Builder,
-    frame: &ir_frame,
-    process: &ProcessRef,
-) -> Option<LocationId> {
-    let key = FunctionKey::of(frame)?;
-    let function = process.functions.get(key);
-    let line = match function {
-        Some(function) => {
-            builder.line(&function.name, "", &function.file, function.line(frame.position))
-        }
-        // It was freed before it could be read, or the process is gone.
-        None => builder.line("[python: not read]", "", "", 0),
-    };
-    Some(builder.location(Location {
-        kind: FrameKind::Python,
-        lines: vec![line],
-        low_confidence: frame.has(IR_FRAME_LOW_CONFIDENCE),
-        unnamed: function.is_none(),
-        ..Location::default()
-    }))
 }
 
 fn named_location(

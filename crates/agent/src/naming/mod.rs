@@ -8,6 +8,7 @@ mod losses;
 mod modules;
 mod programs;
 mod queue;
+mod runtimes;
 
 use infrared_processes::host::Clocks;
 use infrared_profile::Profile;

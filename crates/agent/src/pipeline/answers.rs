@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use infrared_bpf::abi::ir_runtime_states;
 use infrared_processes::maps::{Mapping, MappingKind};
-use infrared_runtimes::{Mapped, Namer};
 
-use super::{Pipeline, deferred_queue::News};
+use super::{Pipeline, deferred_queue::News, runtimes::learn_runtimes};
 use crate::{
     images::{ImageRegistry, ImageState, NewFile},
     reader::{Answer, FoundFile, FoundIdentity, FoundProcess, OpenedFile, Reply},
@@ -36,6 +34,7 @@ impl Pipeline {
                 self.early_answers.push(answer);
             } else {
                 news = News::Some;
+                self.answered_functions(&answer.ask);
                 self.take_answer(answer, now_ns);
             }
         }
@@ -43,7 +42,7 @@ impl Pipeline {
     }
 
     fn take_answer(&mut self, answer: Answer, now_ns: u64) {
-        let Answer { ask, read_ns, process: found, user, files, functions } = answer;
+        let Answer { ask, read_ns, process: found, user, files, functions, runtimes } = answer;
         let Some(process) = self.table.of_space(ask.pid, ask.space) else { return };
         // What was read is of another address space if there was an exec meanwhile.
         let is_it = process.space_at(read_ns).id == ask.space
@@ -64,6 +63,10 @@ impl Pipeline {
         }
         if is_it || !ask.is_current {
             take_files(space, files, (ask.pid, user), &mut self.images);
+        }
+        if is_it && !ask.runtimes.is_empty() && space.runtimes.attachments.take(runtimes, now_ns) {
+            learn_runtimes(space, &self.images);
+            space.changed();
         }
         let (pid, id, is_gone) = (ask.pid, space.id, space.asked == Asked::Gone);
         let has_more = !space.wanted_functions.is_empty();
@@ -112,13 +115,12 @@ impl Pipeline {
             return;
         };
         let (mappings, start_stack) = (Arc::clone(&origin.mappings), origin.start_stack);
-        let (runtimes, namers) = (origin.runtimes.clone(), origin.namers.clone());
+        let runtimes = origin.runtimes.clone();
         if let Some(process) = self.table.of_space(pid, id)
             && let Some(space) = process.space_mut(id)
         {
             space.mappings = mappings;
             space.runtimes = runtimes;
-            space.namers = namers;
             space.start_stack = start_stack;
             space.is_complete = true;
             space.changed();
@@ -140,8 +142,7 @@ impl Pipeline {
             let set = Arc::make_mut(&mut space.mappings);
             set.iter_mut().zip(&known).for_each(|(code, image)| code.image = *image);
             space.changed();
-            space.runtimes = runtimes_of(&known, images);
-            space.namers = namers_of(&known, images);
+            learn_runtimes(space, images);
         }
         // Of very many, those that nobody has come upon stay as they are.
         let is_crowded = space.mappings.is_crowded();
@@ -152,33 +153,6 @@ impl Pipeline {
         space.is_unresolved = known.iter().any(is_open) || space.has_come_upon();
         is_changed
     }
-}
-
-/// How the functions of runtimes are read, each runtime's once.
-fn namers_of(mapped: &[ImageRef], images: &ImageRegistry) -> Vec<Namer> {
-    let mut namers: Vec<Namer> = Vec::new();
-    for image in mapped {
-        let ImageRef::Known { image, .. } = image else { continue };
-        let found = images.get(*image).map_or(&[][..], |image| &image.runtimes);
-        for namer in found.iter().filter_map(|found| found.namer()) {
-            if namers.iter().all(|known| known.runtime() != namer.runtime()) {
-                namers.push(namer);
-            }
-        }
-    }
-    namers
-}
-
-/// What the kernel side has to know of the runtimes in the images that a process maps.
-fn runtimes_of(mapped: &[ImageRef], images: &ImageRegistry) -> Option<Box<ir_runtime_states>> {
-    let with_bias = mapped.iter().filter_map(|image| match *image {
-        ImageRef::Known { image, bias: Some(bias) } => Some((images.get(image)?, Mapped { bias })),
-        _ => None,
-    });
-    infrared_runtimes::states(
-        with_bias
-            .flat_map(|(image, mapped)| image.runtimes.iter().map(move |found| (found, mapped))),
-    )
 }
 
 /// `told`: mappings that came to be since the question, with their times.

@@ -5,12 +5,14 @@
 //! complete up to its time, so that it meets its process as it was.
 
 mod answers;
+mod chosen;
 mod command;
 mod deferred;
 mod deferred_queue;
 mod gone;
 mod house;
 mod publishing;
+mod runtimes;
 mod samples;
 #[cfg(test)]
 mod tests;
@@ -64,6 +66,8 @@ pub(crate) struct Pipeline {
     unscanned: Vec<u32>,
     /// Questions without an answer yet.
     questions: usize,
+    /// Of these, and of the answers that wait, those about functions: samples have no names without them.
+    function_questions: usize,
     /// When the perf maps of processes were last asked for, by pid.
     perf_maps: HashMap<u32, u64>,
     /// Stacks with frames of runtimes that were seen in the open window.
@@ -92,6 +96,7 @@ impl Pipeline {
             early_answers: Vec::new(),
             unscanned: running,
             questions: 0,
+            function_questions: 0,
             perf_maps: HashMap::new(),
             seen_stacks: HashSet::new(),
             last_house_ns: now_ns,
@@ -124,6 +129,7 @@ impl Pipeline {
         if self.take_images(tables) {
             news = News::Some;
         }
+        self.want_pages_of_runtimes(tables);
         self.retry_deferred(news, now_ns, tables);
         self.publish();
         self.scan(now_ns);
@@ -140,7 +146,7 @@ impl Pipeline {
 
     /// At the end: whether samples still wait for something that may come.
     pub(crate) fn is_waiting(&self) -> bool {
-        let is_read = self.images.is_busy() || self.questions > 0;
+        let is_read = self.images.is_busy() || self.questions > 0 || !self.early_answers.is_empty();
         !self.early.is_empty() || (is_read && (!self.deferred.is_empty() || self.window_waits()))
     }
 

@@ -2,7 +2,7 @@
 
 use infrared_bpf::{
     KernelError, MappingBlock,
-    abi::{IR_PROCESS_COMPAT, IR_PROCESS_KNOWN, IR_PROCESS_SETTLED},
+    abi::{IR_PROCESS_COMPAT, IR_PROCESS_KNOWN, IR_PROCESS_MAKES_CODE, IR_PROCESS_SETTLED},
 };
 
 use super::{Command, Pipeline};
@@ -23,11 +23,13 @@ pub(super) fn block(space: &Space, images: &ImageRegistry) -> MappingBlock {
     });
     let compat = if is_32_bit { IR_PROCESS_COMPAT } else { 0 };
     let settled = if space.told.is_settled { IR_PROCESS_SETTLED } else { 0 };
+    let makes_code = space.runtimes.states.as_deref().is_some_and(infrared_runtimes::makes_code);
+    let makes_code = if makes_code { IR_PROCESS_MAKES_CODE } else { 0 };
     MappingBlock {
         mappings: space.mappings.to_kernel(|image| images.kernel_number(image)),
-        state: IR_PROCESS_KNOWN | compat | settled,
+        state: IR_PROCESS_KNOWN | compat | settled | makes_code,
         start_stack: space.start_stack,
-        runtimes: space.runtimes.clone(),
+        runtimes: space.runtimes.states.clone(),
     }
 }
 

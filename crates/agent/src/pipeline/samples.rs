@@ -94,8 +94,14 @@ impl Pipeline {
             identity: is_current && space.identity.is_none(),
             files: if with_code { space.take_unresolved() } else { Vec::new() },
             functions: if is_current { space.wanted_functions.take() } else { Vec::new() },
+            runtimes: if is_current {
+                space.runtimes.attachments.due(now_ns).to_vec()
+            } else {
+                Vec::new()
+            },
         };
-        let wants_parts = ask.identity || !ask.files.is_empty() || !ask.functions.is_empty();
+        let wants_memory = !ask.functions.is_empty() || !ask.runtimes.is_empty();
+        let wants_parts = ask.identity || !ask.files.is_empty() || wants_memory;
         if !(lacks_code || wants_parts) {
             if !is_current && space.asked == Asked::Nothing {
                 space.asked = Asked::Gone;
@@ -104,7 +110,15 @@ impl Pipeline {
         }
         space.asked = Asked::Waits(now_ns);
         self.questions += 1;
+        self.function_questions += usize::from(!ask.functions.is_empty());
         self.commands.push(Command::Ask(Question::Process(ask)));
+    }
+
+    /// A question has its answer, or will have none.
+    pub(super) fn answered_functions(&mut self, ask: &Ask) {
+        let was_about_functions = !ask.functions.is_empty();
+        self.function_questions =
+            self.function_questions.saturating_sub(usize::from(was_about_functions));
     }
 
     /// Has the functions read that frames of runtimes run, when a stack is seen for the first time in its window.
@@ -128,6 +142,9 @@ impl Pipeline {
     pub(crate) fn unasked(&mut self, question: Question) {
         self.losses.add(Loss::Unasked, 1);
         self.questions = self.questions.saturating_sub(1);
+        if let Question::Process(ask) = &question {
+            self.answered_functions(ask);
+        }
         if let Question::Process(ask) = question
             && let Some(process) = self.table.of_space(ask.pid, ask.space)
             && let Some(space) = process.space_mut(ask.space)
@@ -187,6 +204,7 @@ impl Pipeline {
                 identity: false,
                 files: Vec::new(),
                 functions: Vec::new(),
+                runtimes: Vec::new(),
             };
             self.questions += 1;
             self.commands.push(Command::Ask(Question::Process(ask)));

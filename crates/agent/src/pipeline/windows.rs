@@ -53,8 +53,11 @@ impl Pipeline {
         }
     }
 
-    /// Whether something is being read that tells who its processes are.
+    /// Whether something is being read that tells who its processes are, or what they run.
     pub(super) fn window_waits(&self) -> bool {
+        if self.function_questions > 0 {
+            return true;
+        }
         let unknown = self.window.processes().iter().filter(|known| known.identity.is_none());
         unknown.into_iter().any(|known| self.awaits_identity(known.pid, known.space))
     }

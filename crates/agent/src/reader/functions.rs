@@ -1,11 +1,11 @@
-//! Functions of language runtimes, from the memory of their process.
+//! Language runtimes and their functions, from the memory of their process.
 
 use std::{fs::File, os::unix::fs::FileExt};
 
 use infrared_processes::ProcessDir;
-use infrared_runtimes::{Function, Memory};
+use infrared_runtimes::{Attached, Memory, Named};
 
-use crate::watch::{FunctionKey, FunctionWanted};
+use crate::watch::{AttachWanted, FunctionKey, FunctionWanted};
 
 struct ProcessMemory(File);
 
@@ -19,7 +19,7 @@ impl Memory for ProcessMemory {
 pub(super) fn read(
     dir: &ProcessDir,
     wanted: &[FunctionWanted],
-) -> Vec<(FunctionKey, Option<Function>)> {
+) -> Vec<(FunctionKey, Option<Named>)> {
     if wanted.is_empty() {
         return Vec::new();
     }
@@ -27,8 +27,19 @@ pub(super) fn read(
         return Vec::new();
     };
     let read = |wanted: &FunctionWanted| {
-        let FunctionKey { code, check, .. } = wanted.key;
-        (wanted.key, wanted.namer.function(&memory, code, check))
+        let FunctionKey { code, check, position, .. } = wanted.key;
+        (wanted.key, wanted.namer.name(&memory, (code, check, position)))
     };
     wanted.iter().map(read).collect()
+}
+
+/// The runtimes that the process's memory tells of.
+pub(super) fn attach(dir: &ProcessDir, wanted: &[AttachWanted]) -> Vec<Attached> {
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    let Ok(memory) = File::open(dir.path().join("mem")).map(ProcessMemory) else {
+        return Vec::new();
+    };
+    wanted.iter().filter_map(|wanted| wanted.runtime.attach(&memory, wanted.mapped)).collect()
 }

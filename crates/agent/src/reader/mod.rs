@@ -10,11 +10,11 @@ mod identity;
 mod pool;
 
 use infrared_processes::{image::MovedText, maps::Mapping};
-use infrared_runtimes::Function;
+use infrared_runtimes::{Attached, Named};
 
 use crate::{
     images::{FileIdentity, HeldFile},
-    watch::{FunctionKey, FunctionWanted, ProcessIdentity, SpaceId},
+    watch::{AttachWanted, FunctionKey, FunctionWanted, ProcessIdentity, SpaceId},
 };
 
 pub(crate) use files::read_own_vdso;
@@ -33,6 +33,7 @@ pub(crate) struct Ask {
     /// Mappings whose files are to be opened.
     pub(crate) files: Vec<Mapping>,
     pub(crate) functions: Vec<FunctionWanted>,
+    pub(crate) runtimes: Vec<AttachWanted>,
 }
 
 impl Ask {
@@ -73,7 +74,8 @@ pub(crate) struct Answer {
     /// Its effective user; [`NOBODY`] of one that is gone.
     pub(crate) user: u32,
     pub(crate) files: Vec<FoundFile>,
-    pub(crate) functions: Vec<(FunctionKey, Option<Function>)>,
+    pub(crate) functions: Vec<(FunctionKey, Option<Named>)>,
+    pub(crate) runtimes: Vec<Attached>,
 }
 
 /// See [`Answer`].

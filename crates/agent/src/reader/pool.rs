@@ -231,6 +231,8 @@ impl Shared {
         // At once: what was freed meanwhile has no name any more.
         let functions = dir.as_ref().map(|dir| functions::read(dir, &ask.functions));
         let functions = functions.unwrap_or_default();
+        let runtimes = dir.as_ref().map(|dir| functions::attach(dir, &ask.runtimes));
+        let runtimes = runtimes.unwrap_or_default();
         let process = dir.as_ref().and_then(|dir| self.read_process(dir, &ask));
         let moved = process.as_ref().map_or(&[][..], |found| &found.moved);
         let mapped = process.iter().filter(|_| ask.code == CodeWanted::MappingsAndFiles);
@@ -246,7 +248,7 @@ impl Shared {
         let opener = Opener { process: dir.as_ref(), user, moved, copier: &self.copier };
         let files: Vec<FoundFile> = wanted.map(|mapping| opener.open(mapping)).collect();
         let read_ns = monotonic_ns();
-        Reply::Process(Box::new(Answer { ask, read_ns, process, user, files, functions }))
+        Reply::Process(Box::new(Answer { ask, read_ns, process, user, files, functions, runtimes }))
     }
 
     fn is_refused(&self, dir: &ProcessDir) -> bool {
@@ -285,6 +287,7 @@ fn nothing(ask: Ask) -> Reply {
         user: NOBODY,
         files: Vec::new(),
         functions: Vec::new(),
+        runtimes: Vec::new(),
     }))
 }
 

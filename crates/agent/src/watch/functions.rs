@@ -4,7 +4,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use infrared_bpf::abi::ir_frame;
-use infrared_runtimes::{Function, Namer};
+use infrared_runtimes::{Named, Namer, is_named_by_position};
 
 /// Bytes of the functions of one address space at most; after that, all of them are read again when they are seen.
 const MAX_BYTES: usize = 4 << 20;
@@ -21,13 +21,16 @@ pub(crate) struct FunctionKey {
     pub(crate) code: u64,
     /// Against another at the same address.
     pub(crate) check: u32,
+    /// Where in it; 0 where it is the same function everywhere.
+    pub(crate) position: u32,
 }
 
 impl FunctionKey {
     /// `None` of a frame of native code.
     pub(crate) fn of(frame: &ir_frame) -> Option<Self> {
         let kind = frame.kind();
-        (kind != 0).then(|| Self { kind, code: frame.address(), check: frame.space })
+        let position = if is_named_by_position(kind) { frame.position } else { 0 };
+        (kind != 0).then(|| Self { kind, code: frame.address(), check: frame.space, position })
     }
 }
 
@@ -42,12 +45,12 @@ pub(crate) struct FunctionWanted {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Functions {
     /// `None`: it was asked for.
-    known: HashMap<FunctionKey, Option<Arc<Function>>>,
+    known: HashMap<FunctionKey, Option<Arc<Named>>>,
     bytes: usize,
 }
 
 impl Functions {
-    pub(crate) fn get(&self, key: FunctionKey) -> Option<&Function> {
+    pub(crate) fn get(&self, key: FunctionKey) -> Option<&Named> {
         self.known.get(&key)?.as_deref()
     }
 
@@ -65,11 +68,11 @@ impl Functions {
         if self.bytes > MAX_BYTES {
             *self = Self::default();
         }
-        self.bytes += size_of::<(FunctionKey, Option<Arc<Function>>)>();
+        self.bytes += size_of::<(FunctionKey, Option<Arc<Named>>)>();
         self.known.insert(key, None);
     }
 
-    pub(crate) fn add(&mut self, key: FunctionKey, function: Option<Function>) {
+    pub(crate) fn add(&mut self, key: FunctionKey, function: Option<Named>) {
         if let Some(function) = function {
             self.bytes += function.bytes();
             self.known.insert(key, Some(Arc::new(function)));

@@ -2,13 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use infrared_bpf::abi::{IR_IMAGE_FIRST, ir_frame, ir_runtime_states};
+use infrared_bpf::abi::{IR_IMAGE_FIRST, ir_frame};
 use infrared_processes::maps::{Mapping, MappingKind};
-
-use infrared_runtimes::Namer;
 
 use super::functions::{FunctionKey, FunctionWanted, Functions, WantedFunctions};
 use super::mappings::{ImageRef, MappingSet};
+use super::runtimes::Runtimes;
 use crate::images::ImageId;
 
 /// Who a process is, as labels of its series (all but the thread's).
@@ -120,10 +119,7 @@ pub(crate) struct Space {
     pub(crate) is_heritable: bool,
     /// What its environment at exec declares.
     pub(crate) declared_service: Option<Box<str>>,
-    /// What the kernel side has to know of the runtimes in its images; `None`: they have none that is followed.
-    pub(crate) runtimes: Option<Box<ir_runtime_states>>,
-    /// How the functions of its runtimes' frames are read.
-    pub(crate) namers: Vec<Namer>,
+    pub(crate) runtimes: Runtimes,
     pub(crate) functions: Arc<Functions>,
     pub(crate) wanted_functions: WantedFunctions,
     /// Path of the executable, as far as events told it.
@@ -156,8 +152,7 @@ impl Space {
             identity: None,
             is_heritable: false,
             declared_service: None,
-            runtimes: None,
-            namers: Vec::new(),
+            runtimes: Runtimes::default(),
             functions: Arc::default(),
             wanted_functions: WantedFunctions::default(),
             executable: None,
@@ -183,7 +178,7 @@ impl Space {
         if self.functions.is_known(key) {
             return;
         }
-        let namer = self.namers.iter().find(|namer| namer.runtime() as u32 == key.kind);
+        let namer = self.runtimes.namers.iter().find(|namer| namer.runtime() as u32 == key.kind);
         if let Some(namer) = namer
             && self.wanted_functions.add(FunctionWanted { key, namer: *namer })
         {

@@ -78,7 +78,7 @@ mod tests {
     }
 
     fn curg_of(found: &[Found]) -> Option<u16> {
-        let states = states(found.iter().map(|found| (found, Mapped { bias: 0 })))?;
+        let states = states(found.iter().map(|found| (found, Mapped { bias: 0 })), &[])?;
         assert_eq!((states.go.present, states.go.g_tls_offset), (1, -8));
         Some(states.go.m_curg)
     }

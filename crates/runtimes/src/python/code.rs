@@ -43,7 +43,7 @@ impl CodeLayout {
         // Names are freed and made again at the same addresses, too.
         let hash = if version == 0 { kept_hash(memory, name)? } else { 0 };
         let words = [u64::from(first_line) | u64::from(version) << 32, file, name, hash];
-        Some((words.into_iter().fold(0, mix) >> 32) as u32)
+        Some((words.into_iter().fold(0, crate::mix) >> 32) as u32)
     }
 
     /// The function whose code is at `code`, if it is the one with `check`.
@@ -77,10 +77,4 @@ impl CodeLayout {
     fn name_of(&self, memory: &dyn Memory, code: u64) -> Option<u64> {
         pointer(memory, code + u64::from(self.name))
     }
-}
-
-/// `ir_hash_mix` of bpf/unwind/walk.h.
-fn mix(hash: u64, value: u64) -> u64 {
-    let hash = (hash ^ value).rotate_left(23).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    hash ^ hash >> 29
 }

@@ -52,31 +52,3 @@ fn a_return_address_in_the_kernel_is_looked_up_in_the_call_before_it() {
     // A call of what does not return may be the last instruction of its function.
     assert_eq!((looked_up(0, 0x1000), looked_up(1, 0x1000)), (0x1000, 0xfff));
 }
-
-/// Frames, leaf first: `p` a function of Python, `a` to `c` native code of an image each.
-fn frames(text: &str) -> Vec<ir_frame> {
-    let frame = |kind| match kind {
-        b'p' => ir_frame { place: 2 << 48 | 0x7000, space: 1, position: 0 },
-        image => ir_frame::native(0x1000, IR_IMAGE_FIRST + u32::from(image - b'a'), 0),
-    };
-    text.bytes().map(frame).collect()
-}
-
-#[test]
-fn an_interpreter_s_frames_are_those_between_functions_and_the_loop_beneath_them() {
-    for (stack, expected) in [
-        // What the innermost function has called, and what is beneath the outermost one's loop, is shown as it is.
-        ("aappaa", "....x."),
-        ("pa", ".x"),
-        ("paaapa", ".xxx.x"),
-        // An extension that calls back, and the interpreter on both sides of it.
-        ("paabbaapaa", ".xx..xx.x."),
-        ("pabpa", ".x..x"),
-        ("aabb", "...."),
-        ("ap", ".."),
-    ] {
-        let found = run_by_interpreters(&frames(stack));
-        let shown: String = found.iter().map(|is_its| if *is_its { 'x' } else { '.' }).collect();
-        assert_eq!(shown, expected, "{stack}");
-    }
-}

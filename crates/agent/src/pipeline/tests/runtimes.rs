@@ -24,7 +24,7 @@ fn shop() -> World {
     world.exec(10, 5, "/bin/server").sample(20, 5, 1).turn(30);
     world.answer(5, 25, Some("shop")).turn(40);
     let space = world.pipeline.table.get_mut(5).unwrap().current_mut();
-    space.runtimes = Some(Box::new(found()));
+    space.runtimes.states = Some(Box::new(found()));
     space.changed();
     world
 }
@@ -55,9 +55,9 @@ fn a_child_that_is_gone_before_it_can_be_read_has_its_parent_s() {
     world.sample(20, 5, 1).turn(25).fork(30, 5, 6).sample(40, 6, 1).turn(50);
     world.answer(5, 45, Some("shop")).turn(60);
     let space = world.pipeline.table.get_mut(5).unwrap().current_mut();
-    space.runtimes = Some(Box::new(found()));
+    space.runtimes.states = Some(Box::new(found()));
     world.exit(70, 6).deferred(42, 6, 0).turn(80).turn(90);
     let space = world.pipeline.table.get(6).unwrap().current();
     assert!(space.is_complete, "it has its parent's mappings");
-    assert_eq!(space.runtimes.as_deref(), Some(&found()));
+    assert_eq!(space.runtimes.states.as_deref(), Some(&found()));
 }

@@ -7,7 +7,7 @@ use infrared_bpf::{
 };
 use infrared_processes::maps::MappingRef;
 use infrared_profile::labels;
-use infrared_runtimes::Function;
+use infrared_runtimes::{Attached, Named};
 
 use infrared_symbolize::JitProcess;
 
@@ -74,7 +74,9 @@ pub(super) struct World {
     pub(super) perf_maps: Vec<JitProcess>,
     pub(super) windows: Vec<ClosedWindow>,
     /// What the next answer has read of functions.
-    pub(super) functions: Vec<(FunctionKey, Option<Function>)>,
+    pub(super) functions: Vec<(FunctionKey, Option<Named>)>,
+    /// What it has found of runtimes.
+    pub(super) runtimes: Vec<Attached>,
     /// Publishing fails.
     pub(super) is_full: bool,
 }
@@ -107,6 +109,7 @@ impl World {
             perf_maps: Vec::new(),
             windows: Vec::new(),
             functions: Vec::new(),
+            runtimes: Vec::new(),
             is_full: false,
         }
     }
@@ -202,7 +205,9 @@ impl World {
             }),
         });
         let functions = std::mem::take(&mut self.functions);
-        let answer = Answer { ask, read_ns, process, user: 0, files: Vec::new(), functions };
+        let runtimes = std::mem::take(&mut self.runtimes);
+        let files = Vec::new();
+        let answer = Answer { ask, read_ns, process, user: 0, files, functions, runtimes };
         self.input.replies.push(Reply::Process(Box::new(answer)));
         self
     }

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * HotSpot's frames: code that it makes (methods compiled by C1 and C2, wrappers of native methods, stubs), and methods that its
+ * interpreter runs. Each block of the code cache begins with a CodeBlob, which says how large its frames are. Layouts are those of
+ * src/hotspot/share/code and src/hotspot/cpu/x86/frame_x86.hpp; what lies where is in the state (crates/runtimes/src/hotspot).
+ */
+#pragma once
+
+#include "../../platform.h"
+#include "../../walk.h"
+#include "progress.h"
+
+/* Beginnings of the names of CodeBlobs. */
+#define IR_HOTSPOT_NMETHOD     0x00646f6874656d6eULL	/* "nmethod" */
+#define IR_HOTSPOT_NATIVE      0x6e2065766974616eULL	/* "native nmethod" */
+#define IR_HOTSPOT_INTERPRETER 0x6572707265746e49ULL	/* "Interpreter" */
+#define IR_HOTSPOT_VTABLE      0x6320656c62617476ULL	/* "vtable chunks" */
+
+/* In the map of segments: nothing begins before it. */
+#define IR_HOTSPOT_FREE 0xff
+/* 254 segments each: a block of 500 KiB. The largest is the interpreter, of some 300. */
+#define IR_HOTSPOT_HOPS 16
+
+/* An interpreted frame, around its frame pointer, which is where caller_fp is: frame_x86.hpp. */
+struct ir_hotspot_frame {
+	u64 bytecode;
+	u64 bytecode_until_8;	/* since 9, the locals */
+	u64 between[3];
+	u64 method;
+	u64 last_sp;
+	u64 sender_sp;
+	u64 caller_fp;
+	u64 return_address;
+};
+/* No interpreted frame has more locals and expressions. */
+#define IR_HOTSPOT_FRAME_BYTES (1u << 20)
+
+/* x86_64: where the interpreter has the address of the bytecode that it runs. */
+#define IR_HOTSPOT_BCP 13
+
+struct ir_hotspot_blob {
+	u64 start;
+	u64 name;		/* its first eight bytes */
+	s32 frame_words;	/* 0 or less: its code has no frame, or makes its own */
+};
+
+/* The CodeBlob whose code is at pc; 0: there is none. */
+IR_INLINE u64 ir_hotspot_find(const struct ir_hotspot_state *jvm, u64 pc)
+{
+	u32 shift = jvm->segment_shift & 31;
+	u64 segments = 0, start = 0, segment = 0;
+
+	IR_KEEP_LOOP for (u32 i = 0; i < IR_HOTSPOT_HEAPS; i++) {
+		const struct ir_hotspot_heap *heap = &jvm->heaps[i];
+
+		if (pc - heap->start < heap->bytes) {
+			start = heap->start;
+			segments = heap->segments;
+			segment = (pc - start) >> shift;
+		}
+	}
+	if (!segments)
+		return 0;
+	IR_KEEP_LOOP for (u32 hop = 0; hop < IR_HOTSPOT_HOPS; hop++) {
+		u8 back;
+
+		if (!ir_read_user(&back, sizeof(back), segments + segment) || back == IR_HOTSPOT_FREE)
+			return 0;
+		if (back == 0)
+			return start + (segment << shift) + jvm->block_header;
+		segment -= back;
+	}
+	return 0;
+}
+
+IR_INLINE bool ir_hotspot_read_blob(struct ir_hotspot_blob *blob, const struct ir_hotspot_state *jvm, u64 pc)
+{
+	u64 name;
+
+	blob->start = ir_hotspot_find(jvm, pc);
+	return blob->start && ir_read_user(&name, sizeof(name), blob->start + jvm->name) &&
+	       ir_read_user(&blob->name, sizeof(blob->name), name) &&
+	       ir_read_user(&blob->frame_words, sizeof(blob->frame_words), blob->start + jvm->frame_words);
+}
+
+/* The index of the bytecode that a frame runs; 0 where that is not known. */
+IR_INLINE u32 ir_hotspot_bytecode(struct ir_walk *walk, u64 saved, u64 first, u32 size)
+{
+	/* The innermost one has it in a register, and what it has saved is from its last call. */
+	if (!walk->return_address) {
+		if (walk->valid & IR_MORE_REGISTERS)
+			ir_fetch_registers(walk);
+		if ((walk->valid >> IR_HOTSPOT_BCP) & 1 && walk->registers.general[IR_HOTSPOT_BCP] - first < size)
+			saved = walk->registers.general[IR_HOTSPOT_BCP];
+	}
+	return saved - first < size ? (u32)(saved - first) : 0;
+}
+
+/* A method that the interpreter runs. false: there is no frame of one. */
+IR_INLINE bool ir_hotspot_interpreted(struct ir_walk *walk, const struct ir_hotspot_state *jvm)
+{
+	u64 fp = walk->registers.general[IR_ARCH_FP], sp = walk->registers.general[IR_ARCH_SP];
+	struct ir_hotspot_frame frame;
+	u64 const_method;
+	struct {
+		u16 code_size, name, signature;
+	} told;
+
+	if (!((walk->valid >> IR_ARCH_FP) & 1) || fp < sp || fp - sp > IR_HOTSPOT_FRAME_BYTES || (fp & 7) ||
+	    !ir_read_user(&frame, sizeof(frame), fp - __builtin_offsetof(struct ir_hotspot_frame, caller_fp)) ||
+	    frame.sender_sp <= fp || frame.sender_sp - fp > IR_HOTSPOT_FRAME_BYTES ||
+	    !ir_read_user(&const_method, sizeof(const_method), frame.method + jvm->const_method) ||
+	    !ir_read_user(&told, sizeof(told), const_method + jvm->code_size))
+		return false;
+	u64 bytecode = jvm->bytecode_is_higher ? frame.bytecode_until_8 : frame.bytecode;
+	u32 index = ir_hotspot_bytecode(walk, bytecode, const_method + jvm->bytecodes, told.code_size);
+	u64 check = ir_hash_mix(const_method, told.code_size | (u64)told.name << 16 | (u64)told.signature << 32);
+
+	walk->anonymous = 1;
+	ir_walk_push_frame(walk, ir_frame_place(frame.method, IR_RUNTIME_HOT_SPOT, 0), (u32)(check >> 32),
+			   IR_HOTSPOT_INTERPRETED | index);
+	walk->registers.pc = frame.return_address;
+	/* What has called it compiled has its frame beneath the arguments, which were put elsewhere. */
+	walk->registers.general[IR_ARCH_SP] = frame.sender_sp;
+	walk->registers.general[IR_ARCH_FP] = frame.caller_fp;
+	walk->valid = (1u << IR_ARCH_SP) | (1u << IR_ARCH_FP);
+	walk->return_address = 1;
+	return true;
+}
+
+/* From a frame of a known size, or of code that has none, to its caller. */
+IR_INLINE void ir_hotspot_leave(struct ir_walk *walk, const struct ir_hotspot_state *jvm, const struct ir_hotspot_blob *blob)
+{
+	struct ir_rule rule = { .fp_slot = IR_SLOT_SAME, .rbx_slot = IR_SLOT_UNDEFINED, .ra_slot = -1 };
+	int progress = blob->frame_words > 0 ? ir_hotspot_progress(walk, jvm, blob->start) : IR_HOTSPOT_ENTERED;
+	u64 bytes = 8;
+
+	if (progress == IR_HOTSPOT_BUILT || progress == IR_HOTSPOT_PUSHED)
+		rule.fp_slot = -2;
+	if (progress == IR_HOTSPOT_PUSHED)
+		bytes = 16;
+	else if (progress != IR_HOTSPOT_ENTERED)
+		bytes = (u64)(u32)blob->frame_words * 8;
+	ir_step_to_caller(walk, &rule, walk->registers.general[IR_ARCH_SP] + bytes);
+}
+
+/* A frame at a pc outside all images. false: it is none of HotSpot's. */
+IR_INLINE bool ir_hotspot_step(struct ir_walk *walk, const struct ir_hotspot_state *jvm)
+{
+	u64 pc = walk->registers.pc;
+	struct ir_hotspot_blob blob;
+	u32 check = 0;
+
+	if (!ir_hotspot_read_blob(&blob, jvm, pc - walk->return_address))
+		return false;
+	if (blob.name == IR_HOTSPOT_INTERPRETER && ir_hotspot_interpreted(walk, jvm))
+		return true;
+	if ((blob.name == IR_HOTSPOT_NMETHOD || blob.name == IR_HOTSPOT_NATIVE) &&
+	    !ir_read_user(&check, sizeof(check), blob.start + jvm->compile_id))
+		return false;
+	walk->anonymous = 1;
+	ir_walk_push_frame(walk, ir_frame_place(blob.start, IR_RUNTIME_HOT_SPOT, 0), check,
+			   (u32)(pc - blob.start) & ~IR_HOTSPOT_INTERPRETED);
+	if (walk->done)
+		return true;
+	if (blob.frame_words > 0 || (blob.name == IR_HOTSPOT_VTABLE && !walk->return_address)) {
+		ir_hotspot_leave(walk, jvm, &blob);
+	} else if (pc == jvm->call_stub) {
+		ir_step_frame_pointer(walk, false);
+	} else {
+		/* It makes its own frame, if any. */
+		ir_walk_doubt(walk);
+		ir_step_out_of_jit(walk);
+	}
+	return true;
+}

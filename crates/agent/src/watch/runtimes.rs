@@ -1,0 +1,73 @@
+//! The language runtimes of an address space. Of some only its memory tells: they are asked for until it does.
+
+use std::sync::Arc;
+
+use infrared_bpf::abi::ir_runtime_states;
+use infrared_runtimes::{Attached, Found, Mapped, Namer};
+
+/// What is known of them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Runtimes {
+    /// What the kernel side has to know of those in its images; `None`: they have none that is followed.
+    pub(crate) states: Option<Box<ir_runtime_states>>,
+    /// How what their frames run is read.
+    pub(crate) namers: Vec<Namer>,
+    pub(crate) attachments: Attachments,
+    /// Stacks are to be walked without waiting for pages of tables: they are asked for.
+    pub(crate) lacks_pages: bool,
+}
+
+/// Until the first answer of nothing is doubted; doubled up to the last, as a machine may be started later or never.
+const FIRST_DELAY_NS: u64 = 50_000_000;
+const LAST_DELAY_NS: u64 = 2_000_000_000;
+
+/// A runtime that is to be found in the memory of a process.
+#[derive(Clone, Debug)]
+pub(crate) struct AttachWanted {
+    pub(crate) runtime: Found,
+    pub(crate) mapped: Mapped,
+}
+
+impl PartialEq for AttachWanted {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.runtime, &other.runtime) && self.mapped == other.mapped
+    }
+}
+
+impl Eq for AttachWanted {}
+
+/// Those that only memory tells of, and what is to be asked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Attachments {
+    pub(crate) found: Vec<Attached>,
+    wanted: Vec<AttachWanted>,
+    due_ns: u64,
+    delay_ns: u64,
+}
+
+impl Attachments {
+    /// These are in its images. Those that were found stay found: no machine leaves its process.
+    pub(crate) fn want(&mut self, wanted: Vec<AttachWanted>) {
+        if self.found.is_empty() && self.wanted != wanted {
+            (self.wanted, self.due_ns, self.delay_ns) = (wanted, 0, 0);
+        }
+    }
+
+    /// What is to be asked now.
+    pub(crate) fn due(&self, now_ns: u64) -> &[AttachWanted] {
+        if now_ns < self.due_ns { &[] } else { &self.wanted }
+    }
+
+    /// The memory was looked at. Returns whether it told anything.
+    pub(crate) fn take(&mut self, found: Vec<Attached>, now_ns: u64) -> bool {
+        let has_news = !found.is_empty();
+        if has_news {
+            self.found = found;
+            self.wanted.clear();
+        } else {
+            self.delay_ns = (self.delay_ns * 2).clamp(FIRST_DELAY_NS, LAST_DELAY_NS);
+            self.due_ns = now_ns + self.delay_ns;
+        }
+        has_news
+    }
+}
