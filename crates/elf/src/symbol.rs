@@ -1,4 +1,4 @@
-//! A dynamic symbol by its name, through the hash table that the dynamic linker uses.
+//! A dynamic symbol by its name, through the hash tables that the dynamic linker uses: `DT_GNU_HASH`, or `DT_HASH` of older images.
 
 use super::{Dynamic, DynamicError, Loaded, SYMBOL, damage, words};
 
@@ -16,13 +16,53 @@ pub struct Symbol {
 }
 
 impl Dynamic {
-    /// The symbol of that name that the image defines; `None` without `DT_GNU_HASH`, too.
+    /// The symbol of that name that the image defines; `None` without a hash table, too.
     pub fn find_symbol<L: Loaded>(
         &self,
         image: &L,
         name: &str,
     ) -> Result<Option<Symbol>, DynamicError<L::Error>> {
-        let Some(table) = self.gnu_hash() else { return Ok(None) };
+        match (self.gnu_hash(), self.value(object::elf::DT_HASH)) {
+            (Some(table), _) => self.in_gnu_hash(image, table, name),
+            (None, 0) => Ok(None),
+            (None, table) => self.in_hash(image, table, name),
+        }
+    }
+
+    /// The numbers of buckets and of symbols; where each bucket's list begins; where it goes on from each symbol (gABI, "Hash Table").
+    fn in_hash<L: Loaded>(
+        &self,
+        image: &L,
+        table: u64,
+        name: &str,
+    ) -> Result<Option<Symbol>, DynamicError<L::Error>> {
+        let buckets = u64::from(words(image, table, 8)?[0]);
+        let word = |index: u64| {
+            let at = table.checked_add(8 + index * 4).ok_or_else(damage)?;
+            words(image, at, 4).map(|word| u64::from(word[0]))
+        };
+        if buckets == 0 {
+            return Ok(None);
+        }
+        let mut number = word(u64::from(old_hash(name.as_bytes())) % buckets)?;
+        for _ in 0..MAX_CHAIN {
+            if number == 0 {
+                break;
+            }
+            if let Some(symbol) = self.symbol_named(image, number, name)? {
+                return Ok(Some(symbol));
+            }
+            number = word(buckets + number)?;
+        }
+        Ok(None)
+    }
+
+    fn in_gnu_hash<L: Loaded>(
+        &self,
+        image: &L,
+        table: u64,
+        name: &str,
+    ) -> Result<Option<Symbol>, DynamicError<L::Error>> {
         let hash = gnu_hash(name.as_bytes());
         let header = words(image, table, 16)?;
         let [buckets, first, filters] = [header[0], header[1], header[2]].map(u64::from);
@@ -80,4 +120,13 @@ impl Dynamic {
 /// The hash of a name in `DT_GNU_HASH`.
 fn gnu_hash(name: &[u8]) -> u32 {
     name.iter().fold(5381, |hash: u32, byte| hash.wrapping_mul(33).wrapping_add((*byte).into()))
+}
+
+/// The hash of a name in `DT_HASH`.
+fn old_hash(name: &[u8]) -> u32 {
+    name.iter().fold(0, |hash: u32, byte| {
+        let hash = (hash << 4).wrapping_add((*byte).into());
+        let top = hash & 0xf000_0000;
+        (hash ^ top >> 24) & !top
+    })
 }

@@ -90,3 +90,36 @@ fn a_false_hash_table_is_an_error() {
     let beyond = Dynamic::read(&image, BASE).unwrap().symbols(&image);
     assert_eq!(beyond, Err(DynamicError::Malformed(HASH_TABLE)));
 }
+
+#[test]
+fn a_symbol_is_found_by_its_name_in_the_older_hash_table() {
+    const SYMBOLS: u64 = BASE + 0x500;
+    const NAMES: u64 = BASE + 0x600;
+    let tables = [
+        (elf::DT_HASH, HASH),
+        (elf::DT_SYMTAB, SYMBOLS),
+        (elf::DT_STRTAB, NAMES),
+        (elf::DT_STRSZ, 0x100),
+    ];
+    // One bucket with symbols 3, 1, 2; the last leads back to the first, which no linker would make.
+    let mut image = image(&tables, &[1, 4, 3, 0, 2, 3, 1]);
+    let mut put = |at: u64, bytes: &[u8]| {
+        let at = (at - BASE) as usize;
+        image.0[at..at + bytes.len()].copy_from_slice(bytes);
+    };
+    put(NAMES, b"\0open\0close\0gone\0");
+    for (number, name, section, address) in
+        [(1, 1, 7, 0x1111_u64), (2, 6, 7, 0x2222), (3, 12, 0, 0x3333)]
+    {
+        let at = SYMBOLS + number * SYMBOL;
+        put(at, &u32::to_le_bytes(name));
+        put(at + 4, &u32::to_le_bytes(section << 16));
+        put(at + 8, &address.to_le_bytes());
+        put(at + 16, &u64::to_le_bytes(number));
+    }
+    let dynamic = Dynamic::read(&image, BASE).unwrap();
+    let found = |name| dynamic.find_symbol(&image, name).unwrap();
+    assert_eq!(found("open"), Some(Symbol { address: 0x1111, size: 1 }));
+    assert_eq!(found("close"), Some(Symbol { address: 0x2222, size: 2 }));
+    assert_eq!((found("gone"), found("clos"), found("")), (None, None, None), "it is of another");
+}
