@@ -122,6 +122,7 @@ const PROGRAMS: &[Program] = &[
     c("many-libraries", &["c/many_libraries.c"]),
     by(Compiler::Go, "cgo", &["cgo"]),
     by(Compiler::Java, "shares.jar", &["java/Shares.java"]),
+    by(Compiler::Java, "lines.jar", &["java/Lines.java"]),
 ];
 
 /// All of them.

@@ -264,16 +264,15 @@ fn the_loop_of_a_jit_is_the_leaf() {
 #[test]
 fn jit_code_is_never_called_what_came_later_to_its_place() {
     let reuse = observed("jit-reuse");
-    for (own, other, callee) in [
-        ("jit_alpha", "jit_beta", "burn_under_alpha"),
-        ("jit_beta", "jit_alpha", "burn_under_beta"),
-    ] {
+    for (other, callee) in [("jit_beta", "burn_under_alpha"), ("jit_alpha", "burn_under_beta")] {
         let those = reuse.with(callee);
-        let (right, wrong) = (those.with(own), those.with(other));
+        let wrong = those.with(other);
         let examples = those.examples(|_| true);
         assert!(wrong.samples() == 0, "{} of {}:\n{examples}", wrong.samples(), those.samples());
-        assert_seen("jit-reuse", &right, FEWEST, PART);
     }
+    // What stays has its name in the end, however late its map is read; what goes need not have one where the reader is late.
+    let alpha = reuse.with("jit_alpha").with("burn_under_alpha");
+    assert_seen("jit-reuse", &alpha, FEWEST, PART);
 }
 
 #[test]

@@ -11,6 +11,8 @@ mod methods;
 mod numbers;
 mod scopes;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use detect::{SYMBOLS, detect};
 pub use layout::Layout;

@@ -10,6 +10,9 @@ use crate::{Line, Named};
 
 const NMETHOD: &[u8; 8] = b"nmethod\0";
 const NATIVE: &[u8; 8] = b"native n";
+/// `StubRoutines (continuation stubs)`, and as 22 and later write it.
+const BARRIER: &str = "(continuation";
+const FROZEN: &str = "frozen frames";
 /// Bytes of a `PcDesc`: pc, scope and objects, as offsets, and flags.
 const DESCRIPTOR: u64 = 16;
 const MOST_DESCRIPTORS: u64 = 1 << 20;
@@ -135,5 +138,8 @@ fn stub_name(memory: &dyn Memory, name: u64) -> Option<String> {
     let text = block(memory, name, LONGEST as u64, LONGEST)?;
     let text = text.split(|byte| *byte == 0).next()?;
     let is_name = text.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
-    (is_name && !text.is_empty()).then(|| String::from_utf8_lossy(text).into_owned())
+    let name = String::from_utf8_lossy(text);
+    // A virtual thread has only its innermost frames on the stack: where they return to stands for the others, which are in the heap.
+    let shown = if name.contains(BARRIER) { FROZEN } else { &*name };
+    (is_name && !text.is_empty()).then(|| shown.to_owned())
 }
