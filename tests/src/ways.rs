@@ -30,7 +30,7 @@ pub struct Ways {
 /// What it did, and what was seen of it.
 #[derive(Clone, Debug)]
 pub struct WaysRun {
-    observed: Observed,
+    pub observed: Observed,
     truth: Truth,
 }
 

@@ -21,7 +21,8 @@ const WAYS: Ways = Ways {
         ("burnD", &["work", "turn", "throughException", "burnD"]),
         ("burnE", &["work", "turn", "throughReflection", "invoke", "burnE"]),
     ],
-    is_its: |stack| !stack.is_rooted() || is_of_java(stack),
+    // What prepares the work, and tells of it, is main.
+    is_its: |stack| !stack.is_rooted() || (is_of_java(stack) && !is_of_main(stack)),
 };
 
 /// How code is made.
@@ -30,6 +31,10 @@ const MODES: [&[&str]; 3] = [&[], &["-Xint"], &["-XX:TieredStopAtLevel=1"]];
 /// The machine calls a method. Its other threads compile, and collect.
 fn is_of_java(stack: &Stack) -> bool {
     stack.frames.iter().any(|frame| frame.0.starts_with("[StubRoutines"))
+}
+
+fn is_of_main(stack: &Stack) -> bool {
+    stack.frames.iter().any(|frame| frame.name() == "Shares.main")
 }
 
 /// Tries all machines in all modes.

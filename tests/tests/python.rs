@@ -32,5 +32,18 @@ fn functions_have_the_shares_that_they_burn_however_they_are_called() -> Result<
     let (followed, others): (Vec<_>, Vec<_>) = pythons()?.into_iter().partition(followed);
     println!("not followed: {others:?}");
     ensure!(!followed.is_empty(), "no Python is here that is followed");
+    others.iter().try_for_each(check_unknown)?;
     followed.iter().try_for_each(check)
+}
+
+/// What runs there is one frame, and the native stack is whole.
+fn check_unknown(python: &Interpreter) -> Result<()> {
+    let mut command = Command::new(&python.path);
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/programs/python/shares.py"));
+    let observed = WAYS.record(command)?.observed;
+    let (major, minor) = python.version;
+    let marked = observed.with(&format!("[python {major}.{minor}: not supported]"));
+    let (marked, all) = (marked.count(e2e::Stack::is_rooted), observed.samples());
+    ensure!(marked * 100 >= all * 97, "{python:?}: {marked} of {all}");
+    Ok(())
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use infrared_abi::{
     IR_FRAME_LOW_CONFIDENCE, IR_PYTHON_EACH, IR_PYTHON_ENTRY, IR_PYTHON_NONE, IR_PYTHON_POINTER,
-    IR_PYTHON_SHIM, IR_RULE_OF_RUNTIME, IR_RULE_RUNTIME_SHIFT, IR_STOP_COMPLETE,
+    IR_PYTHON_SHIM, IR_PYTHON_UNKNOWN, IR_RULE_OF_RUNTIME, IR_RULE_RUNTIME_SHIFT, IR_STOP_COMPLETE,
     IR_STOP_MAX_FRAMES, RuntimeId, ir_frame, ir_python_state, ir_rule,
 };
 
@@ -146,6 +146,23 @@ fn what_cannot_be_read_is_said_once_and_the_native_stack_is_whole() {
     let mut words = memory(&[]);
     words[VALUE] = 0;
     assert_eq!(shown(&walk(words, &[at(1)], SHIM)), ["0x0", "0x100"]);
+}
+
+#[test]
+fn a_version_that_is_not_known_is_said_once_and_the_native_stack_is_whole() {
+    const VERSION: u16 = 0x030f;
+    let unknown: fn(&mut Environment) = |it| {
+        it.states.python = ir_python_state {
+            present: IR_PYTHON_UNKNOWN as u16,
+            mark: VERSION,
+            ..ir_python_state::default()
+        };
+    };
+    let walked = walk(memory(&[0, 3]), &[at(0) + 1, at(1)], unknown);
+    assert_eq!(shown(&walked), ["unread", "0x0", "0x1", "0x100"]);
+    assert_eq!(walked.frames[0].position, u32::from(VERSION));
+    assert!(walked.frames.iter().all(|frame| !frame.has(IR_FRAME_LOW_CONFIDENCE)));
+    assert_eq!((walked.stop, walked.anonymous), (IR_STOP_COMPLETE, false));
 }
 
 #[test]

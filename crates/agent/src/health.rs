@@ -174,7 +174,7 @@ fn text(panic: &(dyn Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::{sync::mpsc, time::Instant};
 
     use super::*;
 
@@ -193,7 +193,9 @@ mod tests {
         let broken = health.spawn("ir-broken", Duration::ZERO, |_| panic!("on purpose")).unwrap();
         assert!(broken.join().is_err());
         busy.recv().unwrap();
+        let until = Instant::now() + Duration::from_secs(20);
         while health.complaints().len() < 2 {
+            assert!(Instant::now() < until, "not all is noticed: {:?}", health.complaints());
             thread::yield_now();
         }
         let states: Vec<_> = health.threads().iter().map(|thread| thread.state).collect();

@@ -11,6 +11,7 @@ mod export;
 mod foreign;
 mod health;
 mod images;
+mod inspect;
 mod losses;
 mod naming;
 mod pipeline;
@@ -29,6 +30,7 @@ pub use export::{
 pub use health::{Health, ThreadHealth, ThreadState};
 pub use images::ImageCounts;
 pub use infrared_bpf::{KernelError, SAMPLING_EVENT, SamplerReport};
+pub use inspect::{RuntimeSeen, runtimes_of};
 pub use losses::{Loss, Losses};
 pub use self_metrics::{AgentStats, SharedStats};
 pub use start::{Agent, AgentError};

@@ -85,9 +85,14 @@ pub(crate) struct TopArgs {
 
 Examples:
   sudo infrared doctor
-  sudo infrared doctor --json | jq '.checks[] | select(.state != \"ok\")'"
+  sudo infrared doctor --json | jq '.checks[] | select(.state != \"ok\")'
+  sudo infrared doctor -p 1234"
 )]
 pub(crate) struct DoctorArgs {
+    /// Say which language runtimes this process has, and whether their functions are shown
+    #[arg(short, long, value_name = "PID")]
+    pub(crate) pid: Option<u32>,
+
     /// JSON instead of a table
     #[arg(long)]
     pub(crate) json: bool,

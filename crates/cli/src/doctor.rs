@@ -2,6 +2,7 @@
 
 mod facts;
 mod limits;
+mod process;
 mod render;
 #[cfg(test)]
 mod tests;
@@ -9,12 +10,21 @@ mod verdict;
 
 use std::{io::Write, process::ExitCode};
 
+use anyhow::Context;
 use facts::Facts;
 use verdict::{State, Verdict};
 
 use crate::{args::DoctorArgs, failure::Failure, terminal};
 
 pub(crate) fn run(args: &DoctorArgs) -> Result<ExitCode, Failure> {
+    if let Some(pid) = args.pid {
+        let seen = infrared_agent::runtimes_of(pid)
+            .with_context(|| format!("cannot look at process {pid}"))?;
+        let text =
+            if args.json { process::json(pid, &seen)? } else { process::sentences(pid, &seen) };
+        std::io::stdout().write_all(text.as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let facts = Facts::gather();
     let verdicts = verdict::judge(&facts);
     let text = if args.json {

@@ -68,8 +68,19 @@ pub struct Mapped {
     pub bias: u64,
 }
 
+/// What people are told of a runtime.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// With its version, where the image tells it.
+    pub name: String,
+    /// Its functions are in stacks; else they are native code that runs them.
+    pub is_followed: bool,
+}
+
 /// A language runtime, as it is in an image.
 pub trait Runtime: fmt::Debug + Send + Sync {
+    fn about(&self) -> About;
+
     /// How a frame at a stated address of the image is shown, if the code there is the runtime's.
     fn frame_kind(&self, svma: u64) -> Option<FrameKind>;
 
@@ -125,6 +136,12 @@ impl Attached {
     pub fn namer(&self) -> Namer {
         match self {
             Self::HotSpot(machine) => Namer::HotSpot(machine.layout),
+        }
+    }
+
+    pub fn about(&self) -> About {
+        match self {
+            Self::HotSpot(machine) => About { name: machine.to_string(), is_followed: true },
         }
     }
 }

@@ -126,11 +126,16 @@ pub fn is_named_by_position(kind: u32) -> bool {
     kind == RuntimeId::HotSpot as u32
 }
 
-/// How a frame is shown of which is not known what it runs: it was freed before it could be read, or the process is gone.
-pub fn unread(kind: u32) -> (&'static str, FrameKind) {
+/// How a frame without an address is shown, or one of which is not known what it runs: it was freed before it could be read, or the
+/// process is gone.
+pub fn unread(kind: u32, (code, position): (u64, u32)) -> (String, FrameKind) {
     if kind == RuntimeId::HotSpot as u32 {
-        ("[java: not read]", FrameKind::Java)
-    } else {
-        ("[python: not read]", FrameKind::Python)
+        return ("[java: not read]".to_owned(), FrameKind::Java);
     }
+    let text = if code == 0 && position != 0 {
+        format!("[python {}: not supported]", python::Version::of_number(position as u16))
+    } else {
+        "[python: not read]".to_owned()
+    };
+    (text, FrameKind::Python)
 }

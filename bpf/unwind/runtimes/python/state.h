@@ -16,13 +16,20 @@ enum ir_python_position {
 	IR_PYTHON_POINTER = 2,	/* since 3.11: the address of the instruction */
 };
 
+enum ir_python_presence {
+	IR_PYTHON_ABSENT = 0,
+	IR_PYTHON_FOLLOWED = 1,
+	/* Its layout is not known: its major and minor number are in `mark`, and nothing else is there. */
+	IR_PYTHON_UNKNOWN = 2,
+};
+
 #define IR_PYTHON_NONE 0xffff
 
 /* Where an interpreter keeps what. Offsets in bytes. All zero where there is none. */
 struct ir_python_state {
 	/* Of the int that is the number of the pthread key under which each thread keeps its state; runtime address. */
 	unsigned long long key;
-	unsigned short present;		/* 1 where the process runs CPython */
+	unsigned short present;		/* enum ir_python_presence */
 	unsigned short run;		/* enum ir_python_run */
 	unsigned short position_kind;	/* enum ir_python_position */
 	unsigned short first_frame;	/* in the thread's state: the frame that runs, or what points to it */

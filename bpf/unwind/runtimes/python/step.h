@@ -106,6 +106,16 @@ IR_INLINE bool ir_python_give_up(struct ir_walk *walk)
 	return false;
 }
 
+/* Says once that functions of Python run here, of a version whose layout is not known. The native stack is as whole as any. */
+IR_INLINE bool ir_python_say_unknown(struct ir_walk *walk, u16 version)
+{
+	if (walk->python_begun)
+		return false;
+	walk->python_begun = 1;
+	ir_walk_push_frame(walk, ir_frame_place(0, IR_RUNTIME_PYTHON, 0), 0, version);
+	return false;
+}
+
 /* Takes the next frame that the interpreter's loop runs. false: it was the last one. */
 IR_APART bool ir_python_step(struct ir_walk *walk)
 {
@@ -117,6 +127,8 @@ IR_APART bool ir_python_step(struct ir_walk *walk)
 		return false;
 	const struct ir_python_state *python = &states->python;
 
+	if (python->present == IR_PYTHON_UNKNOWN)
+		return ir_python_say_unknown(walk, python->mark);
 	if (!walk->python_begun) {
 		walk->python_begun = 1;
 		if (!ir_python_first(walk, python))

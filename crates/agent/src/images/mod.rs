@@ -21,6 +21,7 @@ pub(crate) use identity::FileIdentity;
 pub(crate) use image::{Image, ImageState};
 pub(crate) use registry::{ImageRegistry, NewFile};
 pub(crate) use source::{HeldFile, ImageBytes, ImageSource};
+pub(crate) use worker::runtimes_in;
 
 /// Number of an image, as the kernel side has it. Never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -10,7 +10,7 @@ use std::sync::{
 };
 
 use infrared_bpf::abi::{ir_row, ir_rule};
-use infrared_processes::image::{ElfClass, ElfHeaders};
+use infrared_processes::image::{ElfClass, ElfHeaders, LoadSegments};
 use infrared_runtimes::{Found, ImageFacts};
 use infrared_unwind::{CompactTable, Options, Plan};
 
@@ -163,13 +163,7 @@ impl Reader {
             }
         };
         read.is_planned = true;
-        let segments = &read.headers.segments;
-        read.runtimes = infrared_runtimes::detect(&ImageFacts {
-            go: plan.go(),
-            symbols: plan.symbols(),
-            path,
-            read: &|svma, buffer| bytes.read_at_svma(segments, svma, buffer),
-        });
+        read.runtimes = detect(&plan, bytes, &read.headers.segments, path);
         mark(&mut plan, bytes, &read.runtimes);
         let is_interpreter =
             read.runtimes.iter().any(|found| found.loop_at().is_some() || found.is_attached());
@@ -204,6 +198,21 @@ fn open_plan(bytes: &ImageBytes) -> Result<Plan, infrared_unwind::Error> {
         ImageBytes::File(file) => Plan::open(&object::ReadCache::new(&**file), &options),
         ImageBytes::Memory(bytes) => Plan::open(&bytes[..], &options),
     }
+}
+
+/// The runtimes of an image that nobody has read yet.
+pub(crate) fn runtimes_in(bytes: &ImageBytes, segments: &LoadSegments, path: &str) -> Vec<Found> {
+    let plan = open_plan(bytes).ok();
+    plan.map(|plan| detect(&plan, bytes, segments, path)).unwrap_or_default()
+}
+
+fn detect(plan: &Plan, bytes: &ImageBytes, segments: &LoadSegments, path: &str) -> Vec<Found> {
+    infrared_runtimes::detect(&ImageFacts {
+        go: plan.go(),
+        symbols: plan.symbols(),
+        path,
+        read: &|svma, buffer| bytes.read_at_svma(segments, svma, buffer),
+    })
 }
 
 fn open_marked_plan(bytes: &ImageBytes, runtimes: &[Found]) -> Option<Plan> {

@@ -40,7 +40,7 @@ pub(super) fn runtime_location(
     let named = process.functions.get(key);
     let (kind, lines) = named.map_or_else(
         || {
-            let (text, kind) = unread(key.kind);
+            let (text, kind) = unread(key.kind, (key.code, frame.position));
             (kind, vec![Line { function: text.into(), ..Line::default() }])
         },
         |named| (named.kind(), named.lines(frame.position)),

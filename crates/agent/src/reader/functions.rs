@@ -1,9 +1,9 @@
 //! Language runtimes and their functions, from the memory of their process.
 
-use std::{fs::File, os::unix::fs::FileExt};
+use std::{fs::File, os::unix::fs::FileExt, sync::Arc};
 
 use infrared_processes::ProcessDir;
-use infrared_runtimes::{Attached, Memory, Named};
+use infrared_runtimes::{Attached, Found, Mapped, Memory, Named};
 
 use crate::watch::{AttachWanted, FunctionKey, FunctionWanted};
 
@@ -42,4 +42,10 @@ pub(super) fn attach(dir: &ProcessDir, wanted: &[AttachWanted]) -> Vec<Attached>
         return Vec::new();
     };
     wanted.iter().filter_map(|wanted| wanted.runtime.attach(&memory, wanted.mapped)).collect()
+}
+
+/// What the process's memory tells of one runtime.
+pub(crate) fn attach_one(dir: &ProcessDir, runtime: &Found, mapped: Mapped) -> Option<Attached> {
+    let wanted = AttachWanted { runtime: Arc::clone(runtime), mapped };
+    attach(dir, &[wanted]).pop()
 }

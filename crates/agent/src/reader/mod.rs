@@ -18,6 +18,7 @@ use crate::{
 };
 
 pub(crate) use files::read_own_vdso;
+pub(crate) use functions::attach_one as attach;
 pub(crate) use identity::Identifier;
 pub(crate) use pool::Reader;
 

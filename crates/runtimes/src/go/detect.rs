@@ -7,7 +7,7 @@ use infrared_abi::{ir_go_state, ir_runtime_states};
 use infrared_profile::FrameKind;
 
 use super::offsets;
-use crate::{Found, ImageFacts, Mapped, Runtime};
+use crate::{About, Found, ImageFacts, Mapped, Runtime};
 
 /// `runtime.systemstack` is shorter.
 const MAX_CODE: u64 = 512;
@@ -33,6 +33,10 @@ pub(crate) fn detect(image: &ImageFacts<'_>) -> Option<Found> {
 }
 
 impl Runtime for Go {
+    fn about(&self) -> About {
+        About { name: "Go".to_owned(), is_followed: self.state.is_some() }
+    }
+
     fn frame_kind(&self, svma: u64) -> Option<FrameKind> {
         self.text.contains(&svma).then_some(FrameKind::Go)
     }

@@ -6,7 +6,7 @@ use infrared_abi::ir_runtime_states;
 use infrared_profile::FrameKind;
 
 use super::{machine::Machine, tables::Tables};
-use crate::{Attached, Found, ImageFacts, Mapped, Memory, Runtime};
+use crate::{About, Attached, Found, ImageFacts, Mapped, Memory, Runtime};
 
 const FIELDS: &str = "gHotSpotVMStructs";
 const TYPES: &str = "gHotSpotVMTypes";
@@ -26,6 +26,10 @@ pub(crate) fn detect(image: &ImageFacts<'_>) -> Option<Found> {
 }
 
 impl Runtime for HotSpot {
+    fn about(&self) -> About {
+        About { name: "HotSpot".to_owned(), is_followed: self.is_attached() }
+    }
+
     /// The machine's own code is native code.
     fn frame_kind(&self, _: u64) -> Option<FrameKind> {
         None

@@ -1,5 +1,7 @@
 //! A machine in a process: where its code is, and what the kernel side has to know of it.
 
+use std::fmt;
+
 use infrared_abi::{IR_HOTSPOT_HEAPS, ir_hotspot_heap, ir_hotspot_state, ir_runtime_states};
 
 use super::{
@@ -17,7 +19,14 @@ const MOST_HEAP_BYTES: u64 = 2 << 30;
 #[derive(Clone, Debug)]
 pub struct Machine {
     pub(crate) layout: Layout,
+    version: u32,
     state: ir_hotspot_state,
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HotSpot of JDK {}", self.version)
+    }
 }
 
 impl Machine {
@@ -29,7 +38,7 @@ impl Machine {
         let version = version(memory, tables)?;
         let layout = Layout::of(tables, version)?;
         let state = state(memory, tables, (&layout, version))?;
-        Some(Self { layout, state })
+        Some(Self { layout, version, state })
     }
 
     pub(crate) fn add_to(&self, states: &mut ir_runtime_states) {

@@ -1,5 +1,7 @@
 //! What lies where in the versions of `CPython`. Bytes, x86-64 and arm64, builds with the GIL. Measured against each version's headers.
 
+use std::fmt;
+
 use infrared_abi::{
     IR_PYTHON_BYTES, IR_PYTHON_EACH, IR_PYTHON_ENTRY, IR_PYTHON_NONE, IR_PYTHON_POINTER,
     IR_PYTHON_SHIM, IR_PYTHON_UNITS,
@@ -10,6 +12,37 @@ use super::{code::CodeLayout, lines::LineFormat, text::TextLayout};
 /// Major and minor number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(pub u8, pub u8);
+
+/// Of the major number: a build without the GIL.
+const WITHOUT_GIL: u8 = 0x80;
+
+impl Version {
+    pub(super) fn without_gil(self) -> Self {
+        Self(self.0 | WITHOUT_GIL, self.1)
+    }
+
+    pub(super) fn has_gil(self) -> bool {
+        self.0 & WITHOUT_GIL == 0
+    }
+
+    /// As a frame of an unknown one has it in its position.
+    pub(super) fn number(self) -> u16 {
+        u16::from_be_bytes([self.0, self.1])
+    }
+
+    pub(crate) fn of_number(number: u16) -> Self {
+        let [major, minor] = number.to_be_bytes();
+        Self(major, minor)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(major, minor) = self;
+        let mark = if self.has_gil() { "" } else { "t" };
+        write!(f, "{}.{minor}{mark}", major & !WITHOUT_GIL)
+    }
+}
 
 impl CodeLayout {
     /// `None` for a version whose layout is not known.
