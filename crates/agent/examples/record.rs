@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for profile in
         collected.lock().map_err(|_| "poisoned")?.iter().filter(|p| p.value_type.kind == "samples")
     {
-        folded::write(profile, folded::Unit::Samples, &mut out)?;
+        folded::write(profile, folded::Unit::Samples, &[], &mut out)?;
     }
     out.flush()?;
     Ok(())

@@ -49,11 +49,13 @@ pub(crate) fn run(mut args: RecordArgs) -> Result<ExitCode, Failure> {
         tracing::warn!("{warning}");
     }
     let title = format!("infrared: {} at {} Hz", plan.subject_text(), plan.frequency_hz);
-    let encoding = Encoding::new(plan.format, plan.in_nanoseconds, harmless(&title))?;
+    let encoding =
+        Encoding::new(plan.format, plan.in_nanoseconds, plan.by.clone(), harmless(&title))?;
     let output = Output::open(&plan.destination, plan.format)?;
     let stats_output = plan.stats.as_deref().map(Output::open_file).transpose()?;
     let collector = Collector::new(Wanted {
         services: plan.services.clone(),
+        labels: plan.labels.clone(),
         times: plan.format.has_times(),
         period_ns: 1_000_000_000 / u64::from(plan.frequency_hz),
     });

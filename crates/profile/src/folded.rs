@@ -25,16 +25,23 @@ pub enum Unit {
 
 /// The name of the service of series that have none.
 pub const NO_SERVICE: &str = "unknown";
+/// What stands for the value of a label that a series lacks.
+const NO_VALUE: &str = "unknown";
 
-/// Writes `profile`, lines sorted by their bytes. [`io::ErrorKind::InvalidInput`] if its values are no time but
-/// [`Unit::Nanoseconds`] is asked for.
-pub fn write(profile: &Profile, unit: Unit, out: &mut impl io::Write) -> io::Result<()> {
+/// Writes `profile`, lines sorted by their bytes; the values of the labels `by` stand as frames below the service.
+/// [`io::ErrorKind::InvalidInput`] if its values are no time but [`Unit::Nanoseconds`] is asked for.
+pub fn write(
+    profile: &Profile,
+    unit: Unit,
+    by: &[String],
+    out: &mut impl io::Write,
+) -> io::Result<()> {
     let factor = match unit {
         Unit::Samples => 1,
         Unit::Nanoseconds => nanoseconds_per_unit(&profile.value_type, profile.period_ns)
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, NoTime))?,
     };
-    for (stack, value) in lines(profile) {
+    for (stack, value) in lines(profile, by) {
         writeln!(out, "{stack} {}", u128::from(value) * u128::from(factor))?;
     }
     Ok(())
@@ -45,18 +52,18 @@ pub fn write(profile: &Profile, unit: Unit, out: &mut impl io::Write) -> io::Res
 struct NoTime;
 
 /// Text of the stack and its value, sorted and each once.
-fn lines(profile: &Profile) -> Vec<(String, u64)> {
+fn lines(profile: &Profile, by: &[String]) -> Vec<(String, u64)> {
+    let roots: Vec<String> = profile.series.iter().map(|series| root_text(series, by)).collect();
     let mut sums: HashMap<(&str, StackId), u64> = HashMap::new();
     for sample in &profile.samples {
-        let service = profile.series(sample.series).map_or(NO_SERVICE, service_of);
-        let sum = sums.entry((service, sample.stack)).or_default();
+        let root = roots.get(sample.series.0 as usize).map_or(NO_SERVICE, String::as_str);
+        let sum = sums.entry((root, sample.stack)).or_default();
         *sum = sum.saturating_add(sample.value);
     }
     let frames: Vec<String> =
         profile.locations.iter().map(|location| frames_text(profile, location)).collect();
-    let texts = sums.into_iter().map(|((service, stack), value)| {
-        let mut line = String::new();
-        push_escaped(&mut line, service);
+    let texts = sums.into_iter().map(|((root, stack), value)| {
+        let mut line = root.to_owned();
         for location in profile.stack(stack).into_iter().flatten().rev() {
             line.push_str(frames.get(location.0 as usize).map_or("", String::as_str));
         }
@@ -72,6 +79,24 @@ fn lines(profile: &Profile) -> Vec<(String, u64)> {
         equal
     });
     lines
+}
+
+/// The service of a series, and its values of the labels.
+fn root_text(series: &Series, by: &[String]) -> String {
+    let mut text = String::new();
+    for (depth, name) in group_of(series, by).enumerate() {
+        if depth > 0 {
+            text.push(';');
+        }
+        push_escaped(&mut text, name);
+    }
+    text
+}
+
+/// What a series is told apart by: its service, and its values of the labels.
+pub(crate) fn group_of<'s>(series: &'s Series, by: &'s [String]) -> impl Iterator<Item = &'s str> {
+    let values = by.iter().map(|label| series.get(label).map_or(NO_VALUE, String::as_str));
+    std::iter::once(service_of(series)).chain(values)
 }
 
 /// The service a series belongs to.

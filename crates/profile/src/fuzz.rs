@@ -15,7 +15,7 @@ pub fn fuzz_pprof(data: &[u8]) {
     };
     for profile in pprof::read(data, &limits).into_iter().flatten() {
         let mut text = Vec::new();
-        let written = folded::write(&profile, folded::Unit::Samples, &mut text);
+        let written = folded::write(&profile, folded::Unit::Samples, &[], &mut text);
         assert!(written.is_ok() || profile.samples.is_empty());
         let text = String::from_utf8_lossy(&text);
         let sum = folded::parse(&text).map(|lines| lines.iter().map(|line| line.count).sum());

@@ -7,5 +7,6 @@ mod proto;
 mod read;
 mod write;
 
+pub use labels::long as long_label;
 pub use read::{ReadError, ReadLimits, read};
 pub use write::write;

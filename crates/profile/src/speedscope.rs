@@ -1,4 +1,5 @@
-//! speedscope's JSON (file-format-schema.json of speedscope 1.25): one `sampled` profile per service or thread.
+//! speedscope's JSON (file-format-schema.json of speedscope 1.25): one `sampled` profile for each service, or for each value of labels
+//! besides.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,15 +8,7 @@ use serde::Serialize;
 
 use crate::frames::{self, FrameView};
 use crate::tree::nanoseconds_per_unit;
-use crate::{FrameKind, Interner, Profile, Series, StackId, folded, labels};
-
-/// What becomes a profile of its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PerProfile {
-    #[default]
-    Service,
-    Thread,
-}
+use crate::{FrameKind, Interner, Profile, Series, StackId, folded};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 struct Frame {
@@ -56,16 +49,16 @@ struct File<'f> {
     profiles: Vec<Sampled>,
 }
 
-/// Writes `profile` under the title `name`. Weights are nanoseconds where the values are or stand for time.
+/// Writes `profile` under the title `name`: a profile for each service, and for each of the values of the labels `by`. Weights are nanoseconds where the values are or stand for time.
 pub fn write(
     profile: &Profile,
     name: &str,
-    per: PerProfile,
+    by: &[String],
     out: &mut impl io::Write,
 ) -> io::Result<()> {
     let mut groups: BTreeMap<String, BTreeMap<StackId, u64>> = BTreeMap::new();
     for sample in &profile.samples {
-        let name = profile.series(sample.series).map(|series| group_name(series, per));
+        let name = profile.series(sample.series).map(|series| group_name(series, by));
         let sums = groups.entry(name.unwrap_or_default()).or_default();
         let sum = sums.entry(sample.stack).or_default();
         *sum = sum.saturating_add(sample.value);
@@ -91,12 +84,8 @@ pub fn write(
     Ok(serde_json::to_writer(out, &file)?)
 }
 
-fn group_name(series: &Series, per: PerProfile) -> String {
-    let service = folded::service_of(series);
-    match (per, series.get(labels::THREAD_NAME)) {
-        (PerProfile::Thread, Some(thread)) => format!("{service} / {thread}"),
-        _ => service.to_owned(),
-    }
+fn group_name(series: &Series, by: &[String]) -> String {
+    folded::group_of(series, by).collect::<Vec<_>>().join(" / ")
 }
 
 fn sampled(

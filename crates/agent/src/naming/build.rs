@@ -243,7 +243,7 @@ mod tests {
             &mut FrameNamer::new(1 << 20),
         );
         let mut folded = Vec::new();
-        infrared_profile::folded::write(&profiles[0], Unit::Samples, &mut folded).unwrap();
+        infrared_profile::folded::write(&profiles[0], Unit::Samples, &[], &mut folded).unwrap();
         let folded = String::from_utf8(folded).unwrap();
         let counts = |name: &str| -> u64 {
             let of_name = folded.lines().filter(|line| line.contains(name));

@@ -39,7 +39,7 @@ pub(crate) fn record(config: AgentConfig, work: impl FnOnce(&Agent)) -> Recorded
     let mut stacks = Vec::new();
     for profile in collected.lock().unwrap().iter() {
         let mut text = Vec::new();
-        folded::write(profile, folded::Unit::Samples, &mut text).unwrap();
+        folded::write(profile, folded::Unit::Samples, &[], &mut text).unwrap();
         for line in String::from_utf8(text).unwrap().lines() {
             let (frames, samples) = line.rsplit_once(' ').unwrap();
             let frames = frames.split(';').map(str::to_owned).collect();

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::{
     ConfigArg,
-    values::{duration, frequency, pid},
+    values::{duration, frequency, label, pid},
 };
 use crate::record::Format;
 
@@ -36,6 +36,7 @@ Examples:
   infrared record                              the whole machine for 10 s into infrared.html
   infrared record -d 1m -o cpu.pb.gz           for `go tool pprof`
   infrared record -p 4711 -d 30s -o api.svg    one process and the children that it will have
+  infrared record --by thread -o threads.svg   each thread's stacks apart
   infrared record --service nginx -o - --format folded | sort -t' ' -k2 -n
   infrared record -F 999 -- ./program args     a command, from its first instruction to its exit"
 )]
@@ -46,6 +47,12 @@ pub(crate) struct RecordArgs {
     /// Record only this service, as `infrared top` names it; repeatable
     #[arg(long = "service", value_name = "NAME")]
     pub(crate) services: Vec<String>,
+    /// Record only what has this value of a label (`thread=worker`, `pid=12`, `host.name=a`); repeatable: of one label any, of several all
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
+    pub(crate) labels: Vec<(String, String)>,
+    /// Tell stacks apart by this label: its values stand as frames below the service (`thread`, `pid`, `host.name`); repeatable
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) by: Vec<String>,
     /// Record the processes in this cgroup (v2) and in those below it; repeatable
     #[arg(long = "cgroup", value_name = "PATH", conflicts_with = "pids")]
     pub(crate) cgroups: Vec<PathBuf>,

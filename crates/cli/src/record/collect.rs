@@ -6,7 +6,7 @@ use std::{
 };
 
 use infrared_agent::{ProfileSink, SinkError};
-use infrared_profile::{Profile, Sample, ValueType, labels, merge::Merger};
+use infrared_profile::{Profile, Sample, Series, ValueType, labels, merge::Merger};
 
 /// Memory that the profile may take; a recording that needs more ends early.
 const LIMIT_BYTES: usize = 1 << 30;
@@ -18,6 +18,8 @@ const MOST_SERVICES: usize = 1000;
 pub(super) struct Wanted {
     /// Only these services; all if empty.
     pub(super) services: Vec<String>,
+    /// Only these values of labels: of one label any, of several all.
+    pub(super) labels: Vec<(String, String)>,
     /// When each sample was taken.
     pub(super) times: bool,
     /// Nanoseconds that a sample stands for.
@@ -42,6 +44,20 @@ pub(super) struct Recorded {
     pub(super) profile: Profile,
     /// Services that had samples, wanted or not; only some if there were very many.
     pub(super) services_seen: BTreeSet<String>,
+}
+
+impl Wanted {
+    fn has(&self, series: &Series) -> bool {
+        let services = &self.services;
+        let service = series.get(labels::SERVICE);
+        let is_service =
+            services.is_empty() || service.is_some_and(|service| services.contains(service));
+        is_service
+            && self.labels.iter().all(|(name, _)| {
+                let mut values = self.labels.iter().filter(|(other, _)| other == name);
+                series.get(name).is_some_and(|is| values.any(|(_, value)| value == is))
+            })
+    }
 }
 
 impl Collector {
@@ -100,10 +116,9 @@ impl State {
                 self.services_seen.insert(service.clone());
             }
         }
-        let services = &self.wanted.services;
+        let wanted = &self.wanted;
         let is_wanted = |profile: &Profile, sample: &Sample| {
-            let service = profile.series(sample.series).and_then(|s| s.get(labels::SERVICE));
-            services.is_empty() || service.is_some_and(|service| services.contains(service))
+            profile.series(sample.series).is_some_and(|series| wanted.has(series))
         };
         self.merger
             .add(&profile, is_wanted)
@@ -116,7 +131,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use infrared_profile::{Builder, Series};
+    use infrared_profile::Builder;
 
     fn window(start_ns: u64, services: &[&str]) -> Vec<Profile> {
         let mut builder = Builder::new(ValueType::cpu_samples(), start_ns, 10);
@@ -131,7 +146,7 @@ mod tests {
 
     fn collector(services: &[&str], times: bool) -> Collector {
         let services = services.iter().map(|&service| service.to_owned()).collect();
-        Collector::new(Wanted { services, times, period_ns: 10 })
+        Collector::new(Wanted { services, labels: Vec::new(), times, period_ns: 10 })
     }
 
     #[test]
@@ -152,6 +167,31 @@ mod tests {
         assert_eq!(recorded.profile.total(), 2);
         assert!(recorded.profile.samples[0].timestamps_ns.is_empty());
         assert_eq!(Vec::from_iter(recorded.services_seen), ["a", "b"]);
+    }
+
+    #[test]
+    fn of_one_label_any_value_is_wanted_and_of_several_labels_all() {
+        let series = |thread: &str, pid: &str| {
+            let labels = [(labels::THREAD_NAME, thread), (labels::PID, pid)];
+            labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+        };
+        let wanted = |labels: &[(&str, &str)]| Wanted {
+            services: Vec::new(),
+            labels: labels.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+            times: false,
+            period_ns: 10,
+        };
+        let (main, worker): (Series, Series) = (series("main", "1"), series("worker", "1"));
+        for (labels, expected) in [
+            (&[][..], [true, true]),
+            (&[(labels::THREAD_NAME, "main")], [true, false]),
+            (&[(labels::THREAD_NAME, "main"), (labels::THREAD_NAME, "worker")], [true, true]),
+            (&[(labels::THREAD_NAME, "main"), (labels::PID, "2")], [false, false]),
+            (&[("no such", "main")], [false, false]),
+        ] {
+            let wanted = wanted(labels);
+            assert_eq!([wanted.has(&main), wanted.has(&worker)], expected, "{labels:?}");
+        }
     }
 
     #[test]

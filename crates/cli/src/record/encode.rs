@@ -16,6 +16,8 @@ use super::Format;
 pub(super) struct Encoding {
     format: Format,
     in_nanoseconds: bool,
+    /// Labels whose values stand below the service.
+    by: Vec<String>,
     title: String,
     /// The script of the viewer; empty unless the format needs it.
     viewer: String,
@@ -32,25 +34,23 @@ impl Encoding {
     pub(super) fn new(
         format: Format,
         in_nanoseconds: bool,
+        by: Vec<String>,
         title: String,
     ) -> Result<Self, NoViewer> {
         let viewer = match format {
             Format::Html => infrared_server::viewer_js().ok_or(NoViewer)?,
             _ => String::new(),
         };
-        Ok(Self { format, in_nanoseconds, title, viewer })
+        Ok(Self { format, in_nanoseconds, by, title, viewer })
     }
 
     pub(super) fn write(&self, profile: &Profile, mut out: &mut dyn Write) -> io::Result<()> {
         let unit =
             if self.in_nanoseconds { folded::Unit::Nanoseconds } else { folded::Unit::Samples };
         match self.format {
-            Format::Folded => folded::write(profile, unit, &mut out),
+            Format::Folded => folded::write(profile, unit, &self.by, &mut out),
             Format::Pprof => pprof::write(profile, &[&self.title], &mut out),
-            Format::Speedscope => {
-                let per = speedscope::PerProfile::Service;
-                speedscope::write(profile, &self.title, per, &mut out)
-            }
+            Format::Speedscope => speedscope::write(profile, &self.title, &self.by, &mut out),
             Format::Json => json::write(profile, &mut out),
             Format::Otlp => {
                 let request = infrared_wire::to_otlp(std::slice::from_ref(profile));
@@ -58,21 +58,21 @@ impl Encoding {
             }
             Format::Svg => {
                 let options = SvgOptions { title: &self.title, ..SvgOptions::default() };
-                svg::write(&tree(profile), options, &mut out)
+                svg::write(&self.tree(profile), options, &mut out)
             }
             Format::Html => {
                 let page = html::Page { title: &self.title, viewer_js: &self.viewer };
-                html::write(&tree(profile), page, &mut out)
+                html::write(&self.tree(profile), page, &mut out)
             }
         }
     }
-}
 
-/// The call tree with the services below its root.
-fn tree(profile: &Profile) -> CallTree {
-    let options =
-        TreeOptions { group_by: vec![labels::SERVICE.to_owned()], ..TreeOptions::default() };
-    CallTree::from_profile(profile, &options)
+    /// The call tree with the services below its root, and the values of labels below them.
+    fn tree(&self, profile: &Profile) -> CallTree {
+        let service = std::iter::once(labels::SERVICE.to_owned());
+        let group_by = service.chain(self.by.iter().cloned()).collect();
+        CallTree::from_profile(profile, &TreeOptions { group_by, ..TreeOptions::default() })
+    }
 }
 
 #[cfg(test)]
@@ -86,7 +86,7 @@ mod tests {
         let profile = Builder::new(ValueType::cpu_samples(), 5, 10).finish(7);
         let formats = Format::value_variants().iter().filter(|format| **format != Format::Html);
         for format in formats {
-            let encoding = Encoding::new(*format, false, "nothing".into()).unwrap();
+            let encoding = Encoding::new(*format, false, Vec::new(), "nothing".into()).unwrap();
             let mut bytes = Vec::new();
             encoding.write(&profile, &mut bytes).unwrap();
             match format {

@@ -36,6 +36,10 @@ pub(super) struct Plan {
     pub(super) subject: Subject,
     /// Only these services; all if empty.
     pub(super) services: Vec<String>,
+    /// Only what has these values of labels: of one label any, of several all.
+    pub(super) labels: Vec<(String, String)>,
+    /// Labels whose values stand below the service.
+    pub(super) by: Vec<String>,
     /// `None`: until the command ends.
     pub(super) duration: Option<Duration>,
     pub(super) frequency_hz: u32,
@@ -77,6 +81,8 @@ impl Plan {
         Ok(Self {
             subject,
             services: args.services,
+            labels: args.labels.into_iter().map(|(name, value)| (long(&name), value)).collect(),
+            by: args.by.iter().map(|name| long(name)).collect(),
             duration: args.duration.or((!is_command).then_some(USUAL_DURATION)),
             frequency_hz: args.frequency,
             destination,
@@ -115,6 +121,11 @@ impl Plan {
     }
 }
 
+/// The label that is meant by a name: pprof's short ones are understood.
+fn long(name: &str) -> String {
+    infrared_profile::pprof::long_label(name).to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +139,17 @@ mod tests {
             panic!("not record");
         };
         Plan::resolve(args)
+    }
+
+    #[test]
+    fn labels_go_by_their_short_names_too() {
+        let plan = plan("--by thread --by host.name --label pid=7 --label thread=a=b").unwrap();
+        assert_eq!(plan.by, ["thread.name", "host.name"]);
+        let labels = [("process.pid", "7"), ("thread.name", "a=b")];
+        assert_eq!(plan.labels, labels.map(|(n, v)| (n.to_owned(), v.to_owned())));
+        for wrong in ["infrared record --label thread", "infrared record --label =x"] {
+            assert!(Cli::try_parse_from(wrong.split_whitespace()).is_err());
+        }
     }
 
     #[test]

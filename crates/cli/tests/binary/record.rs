@@ -65,6 +65,25 @@ fn standard_output_gets_the_data_and_nothing_else() {
 }
 
 #[test]
+fn stacks_are_told_apart_by_labels_and_chosen_by_them() {
+    const TWO: &str = "sh -c 'i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done'; :";
+    let record = |arguments: &[&str]| {
+        let rest = ["-F", "499", "-o", "-", "--", "sh", "-c", TWO];
+        run(&[&["record"], arguments, &rest[..]].concat()).stdout
+    };
+    let apart = record(&["--by", "thread", "--by", "pid"]);
+    let is_apart = |line: &str| {
+        let mut fields = line.split(';');
+        fields.next() == Some("sh")
+            && fields.next() == Some("sh")
+            && fields.next().is_some_and(|pid| pid.parse::<u32>().is_ok())
+    };
+    assert!(counts(&apart) > 0 && apart.lines().all(is_apart), "{apart}");
+    assert!(counts(&record(&["--label", "thread=sh"])) > 0);
+    assert_eq!(record(&["--label", "thread=sh", "--label", "pid=1"]), "");
+}
+
+#[test]
 fn every_format_is_written() {
     let dir = tempfile::tempdir().unwrap();
     for (name, start) in [

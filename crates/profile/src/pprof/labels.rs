@@ -17,6 +17,6 @@ pub(super) fn short(label: &str) -> &str {
 }
 
 /// The series label for a pprof label.
-pub(super) fn long(label: &str) -> &str {
+pub fn long(label: &str) -> &str {
     SHORT.iter().find(|(_, short)| *short == label).map_or(label, |(long, _)| long)
 }

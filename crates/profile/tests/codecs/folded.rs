@@ -1,12 +1,12 @@
 use infrared_profile::folded::{self, ParseError, Unit, parse};
-use infrared_profile::{Builder, FrameKind, Profile, Series, ValueType};
+use infrared_profile::{Builder, FrameKind, Profile, Series, ValueType, labels};
 use proptest::prelude::*;
 
 use crate::profiles::{PERIOD_NS, any_profile, location, shop};
 
 pub(crate) fn text(profile: &Profile, unit: Unit) -> String {
     let mut out = Vec::new();
-    folded::write(profile, unit, &mut out).unwrap();
+    folded::write(profile, unit, &[], &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }
 
@@ -24,6 +24,16 @@ fn lines_are_root_first_sorted_and_marked() {
 }
 
 #[test]
+fn values_of_labels_stand_below_the_service() {
+    let by = [labels::THREAD_NAME, "no such"].map(str::to_owned);
+    let mut out = Vec::new();
+    folded::write(&shop(), Unit::Samples, &by, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(text.starts_with("api;api;unknown;runtime.goexit 4\n"), "{text}");
+    assert!(text.contains("shop;worker;unknown;main;walk;walk;walk 5\n"), "{text}");
+}
+
+#[test]
 fn nanoseconds_are_samples_times_the_period() {
     let line = format!("api;runtime.goexit {}\n", 4 * PERIOD_NS);
     assert!(text(&shop(), Unit::Nanoseconds).starts_with(&line));
@@ -35,7 +45,7 @@ fn nanoseconds_are_samples_times_the_period() {
 #[test]
 fn nanoseconds_of_what_is_no_time_is_an_error() {
     let events = Builder::new(ValueType::events(), 0, 0).finish(0);
-    let error = folded::write(&events, Unit::Nanoseconds, &mut Vec::new()).unwrap_err();
+    let error = folded::write(&events, Unit::Nanoseconds, &[], &mut Vec::new()).unwrap_err();
     assert_eq!(error.to_string(), "the values of this profile are no time");
 }
 

@@ -2,36 +2,37 @@ use std::path::Path;
 use std::process::Command;
 
 use infrared_profile::Profile;
-use infrared_profile::speedscope::{self, PerProfile};
+use infrared_profile::{labels, speedscope};
 use proptest::prelude::*;
 use serde_json::Value;
 
 use crate::profiles::{PERIOD_NS, any_profile, shop};
 
-fn written(profile: &Profile, per: PerProfile) -> Vec<u8> {
+fn written(profile: &Profile, by: &[&str]) -> Vec<u8> {
+    let by: Vec<String> = by.iter().map(|label| (*label).to_owned()).collect();
     let mut out = Vec::new();
-    speedscope::write(profile, "a test", per, &mut out).unwrap();
+    speedscope::write(profile, "a test", &by, &mut out).unwrap();
     out
 }
 
-fn document(profile: &Profile, per: PerProfile) -> Value {
-    serde_json::from_slice(&written(profile, per)).unwrap()
+fn document(profile: &Profile, by: &[&str]) -> Value {
+    serde_json::from_slice(&written(profile, by)).unwrap()
 }
 
 #[test]
-fn each_service_or_thread_is_a_profile() {
-    let names = |per| -> Vec<String> {
-        let document = document(&shop(), per);
+fn each_service_or_value_of_a_label_is_a_profile() {
+    let names = |by: &[&str]| -> Vec<String> {
+        let document = document(&shop(), by);
         let profiles = document["profiles"].as_array().unwrap();
         profiles.iter().map(|profile| profile["name"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(names(PerProfile::Service), ["api", "shop"]);
-    assert_eq!(names(PerProfile::Thread), ["api / api", "shop / main", "shop / worker"]);
+    assert_eq!(names(&[]), ["api", "shop"]);
+    assert_eq!(names(&[labels::THREAD_NAME]), ["api / api", "shop / main", "shop / worker"]);
 }
 
 #[test]
 fn frames_are_root_first_and_say_what_they_are() {
-    let document = document(&shop(), PerProfile::Service);
+    let document = document(&shop(), &[]);
     let shop = &document["profiles"][1];
     let name =
         |at: &Value| document["shared"]["frames"][at.as_u64().unwrap() as usize]["name"].clone();
@@ -44,8 +45,8 @@ fn frames_are_root_first_and_say_what_they_are() {
 proptest! {
     #[test]
     fn weights_are_the_whole_time(profile in any_profile()) {
-        for per in [PerProfile::Service, PerProfile::Thread] {
-            let document = document(&profile, per);
+        for by in [&[][..], &[labels::THREAD_NAME]] {
+            let document = document(&profile, by);
             let mut ends = 0;
             for part in document["profiles"].as_array().unwrap() {
                 let weights = part["weights"].as_array().unwrap();
@@ -94,10 +95,9 @@ fn validated(bytes: &[u8], name: &str) -> Result<(), String> {
 
 #[test]
 fn files_satisfy_the_schema_of_speedscope() {
-    let good = written(&shop(), PerProfile::Thread);
+    let good = written(&shop(), &[labels::THREAD_NAME]);
     assert_eq!(validated(&good, "good.json"), Ok(()));
-    let empty =
-        written(&infrared_profile::merge::filter(&shop(), |_, _| false), PerProfile::Service);
+    let empty = written(&infrared_profile::merge::filter(&shop(), |_, _| false), &[]);
     assert_eq!(validated(&empty, "empty.json"), Ok(()));
     let bad = String::from_utf8(good).unwrap().replace("\"weights\"", "\"weight\"");
     assert!(validated(bad.as_bytes(), "bad.json").is_err(), "the validator accepts everything");

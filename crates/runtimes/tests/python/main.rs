@@ -10,7 +10,7 @@ use std::{
 };
 
 use infrared_runtimes::{
-    ImageFacts, Memory, SYMBOLS, detect,
+    About, ImageFacts, Memory, SYMBOLS, detect,
     python::{CodeLayout, Version},
 };
 use infrared_unwind::{Options, Plan, lookup};
@@ -212,11 +212,10 @@ fn an_interpreter_is_found_in_its_image_and_the_rows_of_its_loop_say_so() {
         let path = path.to_str().unwrap();
         let facts = ImageFacts { go: None, symbols: plan.symbols(), path, read: &read };
         let found = detect(&facts);
-        if version < Version(3, 7) {
-            assert!(found.is_empty(), "{version:?} is not followed");
-            continue;
-        }
         let [found] = &found[..] else { panic!("{version:?}: {found:?}") };
+        let name = format!("CPython {version}");
+        assert_eq!(found.about(), About { name, is_followed: version >= Version(3, 7) });
+        assert_eq!(found.namer().is_some(), version >= Version(3, 7));
         let (runtime, entry) = found.loop_at().unwrap();
         let size =
             plan.symbols().iter().find(|(_, symbol)| symbol.address == entry).unwrap().1.size;

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use infrared_profile::speedscope::PerProfile;
 use infrared_profile::tree::{CallTree, TreeOptions};
 use infrared_profile::{Profile, folded, html, json, labels, pprof, speedscope, svg};
 use infrared_store::Keep;
@@ -94,9 +93,9 @@ fn write(
     let mut out = Vec::new();
     let tree = || CallTree::from_profile(profile, options);
     let written = match format {
-        Format::Folded => folded::write(profile, folded::Unit::Samples, &mut out),
+        Format::Folded => folded::write(profile, folded::Unit::Samples, &[], &mut out),
         Format::Pprof => pprof::write(profile, &[title], &mut out),
-        Format::Speedscope => speedscope::write(profile, title, PerProfile::Service, &mut out),
+        Format::Speedscope => speedscope::write(profile, title, &[], &mut out),
         Format::Json => json::write(profile, &mut out),
         Format::Svg => {
             let options = svg::SvgOptions { title, ..svg::SvgOptions::default() };
