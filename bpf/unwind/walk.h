@@ -140,6 +140,9 @@ struct ir_walk {
 	u64 held_hash;		/* of the frames before it */
 	u64 python_frame;	/* the next one; 0: there is none */
 	struct ir_runtime_states states;	/* at hand, if its run is the process's */
+	u64 hotspot_run;	/* the run in which the next is the address of a name */
+	u64 hotspot_nmethod;	/* that all compiled methods of the process have */
+	u64 hotspot_blob[IR_HOTSPOT_BLOB_WORDS];	/* the head of the last frame's */
 	u64 hash;
 	struct ir_scan scan;
 	u64 piece_start;	/* runtime address of piece */

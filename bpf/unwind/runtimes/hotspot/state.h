@@ -5,6 +5,9 @@
 /* Three, for code of different lives (JEP 197); a fourth for code from a cache since 26. */
 #define IR_HOTSPOT_HEAPS 4
 
+/* Of a CodeBlob, what is read at once: its name and the size of its frame are in these words. */
+#define IR_HOTSPOT_BLOB_WORDS 16
+
 /* In the position of a frame: it is interpreted, its address is a Method and the rest the index of a bytecode. Else its address is a CodeBlob. */
 #define IR_HOTSPOT_INTERPRETED 0x80000000u
 

@@ -44,6 +44,21 @@ struct ir_hotspot_blob {
 	s32 frame_words;	/* 0 or less: its code has no frame, or makes its own */
 };
 
+/* The beginning of the name at an address. Most frames are of compiled methods, which share one. */
+IR_INLINE bool ir_hotspot_read_name(struct ir_walk *walk, u64 address, u64 *name)
+{
+	*name = IR_HOTSPOT_NMETHOD;
+	if (walk->hotspot_nmethod == address && walk->hotspot_run == walk->process.run)
+		return true;
+	if (!ir_read_user(name, sizeof(*name), address))
+		return false;
+	if (*name == IR_HOTSPOT_NMETHOD) {
+		walk->hotspot_nmethod = address;
+		walk->hotspot_run = walk->process.run;
+	}
+	return true;
+}
+
 /* The CodeBlob whose code is at pc; 0: there is none. */
 IR_INLINE u64 ir_hotspot_find(const struct ir_hotspot_state *jvm, u64 pc)
 {
@@ -73,14 +88,15 @@ IR_INLINE u64 ir_hotspot_find(const struct ir_hotspot_state *jvm, u64 pc)
 	return 0;
 }
 
-IR_INLINE bool ir_hotspot_read_blob(struct ir_hotspot_blob *blob, const struct ir_hotspot_state *jvm, u64 pc)
+IR_INLINE bool ir_hotspot_read_blob(struct ir_walk *walk, struct ir_hotspot_blob *blob, const struct ir_hotspot_state *jvm, u64 pc)
 {
-	u64 name;
-
 	blob->start = ir_hotspot_find(jvm, pc);
-	return blob->start && ir_read_user(&name, sizeof(name), blob->start + jvm->name) &&
-	       ir_read_user(&blob->name, sizeof(blob->name), name) &&
-	       ir_read_user(&blob->frame_words, sizeof(blob->frame_words), blob->start + jvm->frame_words);
+	if (!blob->start || !ir_read_user(walk->hotspot_blob, sizeof(walk->hotspot_blob), blob->start))
+		return false;
+	const s32 *halves = (const s32 *)walk->hotspot_blob;
+
+	blob->frame_words = halves[jvm->frame_words / 4 & (IR_HOTSPOT_BLOB_WORDS * 2 - 1)];
+	return ir_hotspot_read_name(walk, walk->hotspot_blob[jvm->name / 8 & (IR_HOTSPOT_BLOB_WORDS - 1)], &blob->name);
 }
 
 /* The index of the bytecode that a frame runs; 0 where that is not known. */
@@ -151,7 +167,7 @@ IR_INLINE bool ir_hotspot_step(struct ir_walk *walk, const struct ir_hotspot_sta
 	struct ir_hotspot_blob blob;
 	u32 check = 0;
 
-	if (!ir_hotspot_read_blob(&blob, jvm, pc - walk->return_address))
+	if (!ir_hotspot_read_blob(walk, &blob, jvm, pc - walk->return_address))
 		return false;
 	if (blob.name == IR_HOTSPOT_INTERPRETER && ir_hotspot_interpreted(walk, jvm))
 		return true;

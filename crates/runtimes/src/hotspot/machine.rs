@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use infrared_abi::{IR_HOTSPOT_HEAPS, ir_hotspot_heap, ir_hotspot_state, ir_runtime_states};
+use infrared_abi::{
+    IR_HOTSPOT_BLOB_WORDS, IR_HOTSPOT_HEAPS, ir_hotspot_heap, ir_hotspot_state, ir_runtime_states,
+};
 
 use super::{
     layout::{CodeBegin, Layout, short},
@@ -68,8 +70,8 @@ fn state(
         call_stub: number64(memory, call_stub)?,
         segment_shift: u8::try_from(shift).ok().filter(|shift| (4..16).contains(shift))?,
         block_header: u8::try_from(tables.size("HeapBlock")?).ok()?,
-        name: layout.blob.name,
-        frame_words: layout.blob.frame_words,
+        name: in_head(layout.blob.name)?,
+        frame_words: in_head(layout.blob.frame_words)?,
         frame_complete: layout.blob.frame_complete + u16::from(layout.blob.is_complete_short),
         code: match layout.blob.code {
             CodeBegin::Pointer(at) => at,
@@ -87,6 +89,11 @@ fn state(
         *place = read_heap(memory, tables, heap)?;
     }
     Some(state)
+}
+
+/// A place in what is read at once of a blob.
+fn in_head(at: u16) -> Option<u16> {
+    Some(at).filter(|at| u32::from(*at) + 8 <= IR_HOTSPOT_BLOB_WORDS * 8)
 }
 
 /// Runtime addresses of the heaps of code.
