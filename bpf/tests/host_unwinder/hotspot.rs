@@ -239,6 +239,19 @@ fn the_stub_that_calls_leads_back_to_native_code_and_others_are_a_guess() {
 }
 
 #[test]
+fn an_adapter_is_on_the_way_from_a_call_and_has_no_frame() {
+    for name in ["vtable c", "I2C/C2I ", "MethodHa"] {
+        let mut memory = memory();
+        memory.block(16, 4, (name, 0));
+        memory.word(STACK, at(2));
+        let walked = walk(&memory, blob(16) + CODE + 5, 0, MACHINE);
+        assert_eq!(walked.stop, IR_STOP_COMPLETE, "{name}");
+        assert_eq!(walked.frames[1].address(), at(2));
+        assert!(!walked.frames[0].has(IR_FRAME_LOW_CONFIDENCE));
+    }
+}
+
+#[test]
 fn what_cannot_be_told_of_a_machine_is_native_code_that_nobody_knows() {
     type Damage = fn(&mut Memory);
     let damages: [Damage; 5] = [

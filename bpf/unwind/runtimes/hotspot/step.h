@@ -15,6 +15,8 @@
 #define IR_HOTSPOT_NATIVE      0x6e2065766974616eULL	/* "native nmethod" */
 #define IR_HOTSPOT_INTERPRETER 0x6572707265746e49ULL	/* "Interpreter" */
 #define IR_HOTSPOT_VTABLE      0x6320656c62617476ULL	/* "vtable chunks" */
+#define IR_HOTSPOT_ADAPTER     0x204932432f433249ULL	/* "I2C/C2I adapters" */
+#define IR_HOTSPOT_HANDLE      0x6148646f6874654dULL	/* "MethodHandles adapters" */
 
 /* In the map of segments: nothing begins before it. */
 #define IR_HOTSPOT_FREE 0xff
@@ -160,6 +162,15 @@ IR_INLINE void ir_hotspot_leave(struct ir_walk *walk, const struct ir_hotspot_st
 	ir_step_to_caller(walk, &rule, walk->registers.general[IR_ARCH_SP] + bytes);
 }
 
+/*
+ * Code on the way from a call to the method: it has no frame, and the return address is at sp. For some instructions an adapter has it
+ * in a register: what is at sp then is no code, and the stack is cut.
+ */
+IR_INLINE bool ir_hotspot_is_passage(u64 name)
+{
+	return name == IR_HOTSPOT_VTABLE || name == IR_HOTSPOT_ADAPTER || name == IR_HOTSPOT_HANDLE;
+}
+
 /* A frame at a pc outside all images. false: it is none of HotSpot's. */
 IR_INLINE bool ir_hotspot_step(struct ir_walk *walk, const struct ir_hotspot_state *jvm)
 {
@@ -179,7 +190,7 @@ IR_INLINE bool ir_hotspot_step(struct ir_walk *walk, const struct ir_hotspot_sta
 			   (u32)(pc - blob.start) & ~IR_HOTSPOT_INTERPRETED);
 	if (walk->done)
 		return true;
-	if (blob.frame_words > 0 || (blob.name == IR_HOTSPOT_VTABLE && !walk->return_address)) {
+	if (blob.frame_words > 0 || (!walk->return_address && ir_hotspot_is_passage(blob.name))) {
 		ir_hotspot_leave(walk, jvm, &blob);
 	} else if (pc == jvm->call_stub) {
 		ir_step_frame_pointer(walk, false);

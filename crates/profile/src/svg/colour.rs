@@ -41,7 +41,7 @@ fn base(kind: NodeKind, flags: Flags) -> (u32, u32, u32) {
         NodeKind::Frame(FrameKind::Go) => (180, 52, 67),
         NodeKind::Frame(FrameKind::Jit) => (122, 40, 70),
         NodeKind::Frame(FrameKind::Python) => (64, 58, 68),
-        NodeKind::Frame(FrameKind::Java) => (348, 70, 80),
+        NodeKind::Frame(FrameKind::Java) => (304, 50, 82),
         NodeKind::Frame(FrameKind::Vdso) => (316, 48, 78),
         NodeKind::Frame(FrameKind::Runtime) => (256, 60, 79),
         NodeKind::Frame(FrameKind::Native) => (20, 90, 72),
