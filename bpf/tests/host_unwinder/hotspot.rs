@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use infrared_abi::{
     IR_FRAME_LOW_CONFIDENCE, IR_HOTSPOT_INTERPRETED, IR_PROCESS_MAKES_CODE, IR_STOP_COMPLETE,
-    RuntimeId, ir_frame, ir_hotspot_heap, ir_hotspot_state,
+    RuntimeId, ir_frame, ir_hotspot_heaps, ir_hotspot_state,
 };
 
 use crate::{
@@ -34,14 +34,15 @@ fn address(word: usize) -> u64 {
 }
 
 fn state() -> ir_hotspot_state {
-    let heap = ir_hotspot_heap {
-        start: address(HEAP),
-        bytes: SEGMENTS as u64 * SEGMENT,
-        segments: address(MAP),
+    // The second of four.
+    let heaps = ir_hotspot_heaps {
+        start: [0, address(HEAP), 0, 0],
+        segments: [0, address(MAP), 0, 0],
+        bytes: [0, SEGMENTS as u32 * SEGMENT as u32, 0, 0],
     };
-    let none = ir_hotspot_heap::default();
     ir_hotspot_state {
-        heaps: [none, heap, none, none],
+        heaps,
+        continuation: blob(0) + CODE + 40,
         call_stub: blob(12) + CODE + 8,
         present: 1,
         segment_shift: 7,
@@ -55,7 +56,7 @@ fn state() -> ir_hotspot_state {
         code_size: 32,
         bytecodes: BYTECODES as u16,
         bytecode_is_higher: 0,
-        reserved: 0,
+        reserved: [0; 5],
     }
 }
 
@@ -236,6 +237,26 @@ fn the_stub_that_calls_leads_back_to_native_code_and_others_are_a_guess() {
     assert!(walked.frames.iter().all(|frame| !frame.has(IR_FRAME_LOW_CONFIDENCE)));
     let walked = walk(&memory, blob(12) + CODE + 40, fp, MACHINE);
     assert!(is_of_java(&walked.frames[0]) && walked.frames[0].has(IR_FRAME_LOW_CONFIDENCE));
+}
+
+#[test]
+fn behind_a_virtual_thread_s_barrier_is_what_has_entered_it() {
+    let mut memory = memory();
+    let (barrier, after_call) = (blob(12) + CODE + 20, blob(12) + CODE + 30);
+    memory.put(after_call - 2, &[0xff, 0xd0]);
+    for (returns_to, is_barrier) in [(barrier, true), (after_call, false)] {
+        // The innermost method, and the frame that entered the thread, which is of the same size here.
+        memory.word(STACK + (FRAME_WORDS - 1) * 8, returns_to);
+        memory.word(STACK + (2 * FRAME_WORDS - 1) * 8, at(1));
+        let walked = walk(&memory, blob(0) + CODE + 200, 0, MACHINE);
+        let guessed = walked.frames[1].has(IR_FRAME_LOW_CONFIDENCE);
+        assert_eq!(guessed, !is_barrier, "{walked:?}");
+        if is_barrier {
+            let addresses: Vec<u64> = walked.frames.iter().map(ir_frame::address).collect();
+            assert_eq!(addresses, [blob(0), blob(12), blob(0), at(1)]);
+            assert_eq!(walked.stop, IR_STOP_COMPLETE);
+        }
+    }
 }
 
 #[test]

@@ -129,11 +129,12 @@ static void make_machine(struct environment *environment)
 	struct ir_hotspot_state *jvm = &environment->states.hot_spot;
 
 	for (u32 i = 0; i < IR_HOTSPOT_HEAPS; i++) {
-		jvm->heaps[i].start = below(2) ? CODE_BASE + below(64) * 4096 : STACK_BASE;
-		jvm->heaps[i].bytes = below(8) ? below(1 << 20) : any();
-		jvm->heaps[i].segments = below(8) ? STACK_BASE + below(2048) : any();
+		jvm->heaps.start[i] = below(2) ? CODE_BASE + below(64) * 4096 : STACK_BASE;
+		jvm->heaps.bytes[i] = (u32)(below(8) ? below(1 << 20) : any());
+		jvm->heaps.segments[i] = below(8) ? STACK_BASE + below(2048) : any();
 	}
 	jvm->call_stub = CODE_BASE + below(1 << 20);
+	jvm->continuation = below(2) ? CODE_BASE + below(1 << 20) : 0;
 	jvm->present = below(2);
 	jvm->segment_shift = below(8) ? (u8)below(10) : (u8)any();
 	jvm->block_header = (u8)below(32);

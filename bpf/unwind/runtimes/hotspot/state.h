@@ -11,17 +11,19 @@
 /* In the position of a frame: it is interpreted, its address is a Method and the rest the index of a bytecode. Else its address is a CodeBlob. */
 #define IR_HOTSPOT_INTERPRETED 0x80000000u
 
-/* A part of the code cache: blocks of whole segments. */
-struct ir_hotspot_heap {
-	unsigned long long start;	/* runtime address of the first segment */
-	unsigned long long bytes;	/* reserved for it; 0: there is no such heap */
-	unsigned long long segments;	/* runtime address of a byte for each: how many before it its block begins, at most */
+/* The parts of the code cache: blocks of whole segments. */
+struct ir_hotspot_heaps {
+	unsigned long long start[IR_HOTSPOT_HEAPS];	/* runtime address of the first segment */
+	/* Runtime address of a byte for each segment: how many before it its block begins, at most. */
+	unsigned long long segments[IR_HOTSPOT_HEAPS];
+	unsigned int bytes[IR_HOTSPOT_HEAPS];	/* reserved for it; 0: there is no such heap */
 };
 
 /* Where the machine keeps what. Offsets in bytes. All zero where there is none. */
 struct ir_hotspot_state {
-	struct ir_hotspot_heap heaps[IR_HOTSPOT_HEAPS];
+	struct ir_hotspot_heaps heaps;
 	unsigned long long call_stub;	/* runtime address to which calls from native code return */
+	unsigned long long continuation;/* and what runs on a virtual thread, in the end; 0: not known */
 	unsigned short present;		/* 1 where the process runs HotSpot */
 	unsigned char segment_shift;	/* a segment is so many bytes, a power of two */
 	unsigned char block_header;	/* before the CodeBlob in a block */
@@ -34,6 +36,6 @@ struct ir_hotspot_state {
 	unsigned short code_size;	/* in a ConstMethod: three shorts, bytes of bytecode, and indexes of name and signature */
 	unsigned short bytecodes;	/* in a ConstMethod: the first */
 	unsigned short bytecode_is_higher;	/* 1 until 8: the address of the bytecode is a word nearer to the frame pointer */
-	unsigned short reserved;
+	unsigned short reserved[5];
 };
 _Static_assert(sizeof(struct ir_hotspot_state) == 128, "HotSpot's state is 128 bytes");

@@ -14,6 +14,7 @@
 #define IR_HOTSPOT_NMETHOD     0x00646f6874656d6eULL	/* "nmethod" */
 #define IR_HOTSPOT_NATIVE      0x6e2065766974616eULL	/* "native nmethod" */
 #define IR_HOTSPOT_INTERPRETER 0x6572707265746e49ULL	/* "Interpreter" */
+#define IR_HOTSPOT_STUBS       0x74756f5262757453ULL	/* "StubRoutines …" */
 #define IR_HOTSPOT_VTABLE      0x6320656c62617476ULL	/* "vtable chunks" */
 #define IR_HOTSPOT_ADAPTER     0x204932432f433249ULL	/* "I2C/C2I adapters" */
 #define IR_HOTSPOT_HANDLE      0x6148646f6874654dULL	/* "MethodHandles adapters" */
@@ -68,11 +69,9 @@ IR_INLINE u64 ir_hotspot_find(const struct ir_hotspot_state *jvm, u64 pc)
 	u64 segments = 0, start = 0, segment = 0;
 
 	IR_KEEP_LOOP for (u32 i = 0; i < IR_HOTSPOT_HEAPS; i++) {
-		const struct ir_hotspot_heap *heap = &jvm->heaps[i];
-
-		if (pc - heap->start < heap->bytes) {
-			start = heap->start;
-			segments = heap->segments;
+		if (pc - jvm->heaps.start[i] < jvm->heaps.bytes[i]) {
+			start = jvm->heaps.start[i];
+			segments = jvm->heaps.segments[i];
 			segment = (pc - start) >> shift;
 		}
 	}
@@ -163,6 +162,18 @@ IR_INLINE void ir_hotspot_leave(struct ir_walk *walk, const struct ir_hotspot_st
 }
 
 /*
+ * Where the innermost frames of a virtual thread return to, as long as the others are in the heap: the beginning of a stub, which no call
+ * is before. The frame that entered the thread is at sp; what is between is said by the stub's name.
+ */
+IR_INLINE bool ir_hotspot_is_barrier(struct ir_walk *walk, const struct ir_hotspot_state *jvm, u64 name)
+{
+	u64 pc = walk->registers.pc, slot = walk->registers.general[IR_ARCH_SP] - 8;
+
+	return name == IR_HOTSPOT_STUBS && jvm->continuation && walk->return_address &&
+	       ir_call_before(slot, pc) == IR_CALL_NONE;
+}
+
+/*
  * Code on the way from a call to the method: it has no frame, and the return address is at sp. For some instructions an adapter has it
  * in a register: what is at sp then is no code, and the stack is cut.
  */
@@ -194,6 +205,8 @@ IR_INLINE bool ir_hotspot_step(struct ir_walk *walk, const struct ir_hotspot_sta
 		ir_hotspot_leave(walk, jvm, &blob);
 	} else if (pc == jvm->call_stub) {
 		ir_step_frame_pointer(walk, false);
+	} else if (ir_hotspot_is_barrier(walk, jvm, blob.name)) {
+		walk->registers.pc = jvm->continuation;
 	} else {
 		/* It makes its own frame, if any. */
 		ir_walk_doubt(walk);

@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use infrared_abi::{
-    IR_HOTSPOT_BLOB_WORDS, IR_HOTSPOT_HEAPS, ir_hotspot_heap, ir_hotspot_state, ir_runtime_states,
-};
+use infrared_abi::{IR_HOTSPOT_BLOB_WORDS, IR_HOTSPOT_HEAPS, ir_hotspot_state, ir_runtime_states};
 
 use super::{
     layout::{CodeBegin, Layout, short},
@@ -14,8 +12,6 @@ use crate::memory::{Memory, number32, number64, pointer};
 
 /// JDK 8 says that it is `HotSpot` 25.
 const WITH_ONE_HEAP: u32 = 8;
-/// Bytes of the largest code cache.
-const MOST_HEAP_BYTES: u64 = 2 << 30;
 
 /// What is known of the machine of a process.
 #[derive(Clone, Debug)]
@@ -65,9 +61,12 @@ fn state(
     let shift_at = tables.offset(&[("CodeHeap", "_log2_segment_size")])?;
     let shift = number32(memory, heaps.first()? + shift_at)?;
     let call_stub = tables.address("StubRoutines", "_call_stub_return_address")?;
+    // Since 22.
+    let continuation = tables.address("ContinuationEntry", "_return_pc");
     let mut state = ir_hotspot_state {
         present: 1,
         call_stub: number64(memory, call_stub)?,
+        continuation: continuation.and_then(|at| number64(memory, at)).unwrap_or(0),
         segment_shift: u8::try_from(shift).ok().filter(|shift| (4..16).contains(shift))?,
         block_header: u8::try_from(tables.size("HeapBlock")?).ok()?,
         name: in_head(layout.blob.name)?,
@@ -85,8 +84,11 @@ fn state(
         bytecode_is_higher: u16::from(version == WITH_ONE_HEAP),
         ..ir_hotspot_state::default()
     };
-    for (place, heap) in state.heaps.iter_mut().zip(heaps) {
-        *place = read_heap(memory, tables, heap)?;
+    for (place, heap) in heaps.into_iter().enumerate() {
+        let Heap { start, bytes, segments } = read_heap(memory, tables, heap)?;
+        *state.heaps.start.get_mut(place)? = start;
+        *state.heaps.bytes.get_mut(place)? = bytes;
+        *state.heaps.segments.get_mut(place)? = segments;
     }
     Some(state)
 }
@@ -112,7 +114,13 @@ fn heaps(memory: &dyn Memory, tables: &Tables) -> Option<Vec<u64>> {
     (0..length).map(|number| pointer(memory, data + u64::from(number) * 8)).collect()
 }
 
-fn read_heap(memory: &dyn Memory, tables: &Tables, heap: u64) -> Option<ir_hotspot_heap> {
+struct Heap {
+    start: u64,
+    bytes: u32,
+    segments: u64,
+}
+
+fn read_heap(memory: &dyn Memory, tables: &Tables, heap: u64) -> Option<Heap> {
     let of_space = |name| short(tables, &[("VirtualSpace", name)]).map(u64::from);
     let in_heap = |space, name| {
         let at = heap + tables.offset(&[("CodeHeap", space)])? + of_space(name)?;
@@ -120,9 +128,9 @@ fn read_heap(memory: &dyn Memory, tables: &Tables, heap: u64) -> Option<ir_hotsp
     };
     let start = in_heap("_memory", "_low_boundary")?;
     let bytes = in_heap("_memory", "_high_boundary")?.checked_sub(start)?;
-    Some(ir_hotspot_heap {
+    Some(Heap {
         start,
-        bytes: Some(bytes).filter(|bytes| *bytes <= MOST_HEAP_BYTES)?,
+        bytes: u32::try_from(bytes).ok()?,
         segments: in_heap("_segmap", "_low_boundary")?,
     })
 }
