@@ -71,3 +71,53 @@ impl Attachments {
         has_news
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use infrared_profile::FrameKind;
+    use infrared_runtimes::{About, Runtime};
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Machine;
+
+    impl Runtime for Machine {
+        fn about(&self) -> About {
+            About { name: "a machine".to_owned(), is_followed: true }
+        }
+
+        fn frame_kind(&self, _: u64) -> Option<FrameKind> {
+            None
+        }
+
+        fn state(&self, _: Mapped, _: &mut ir_runtime_states) {}
+    }
+
+    #[test]
+    fn a_machine_that_is_not_there_yet_is_looked_for_again_and_ever_less_often() {
+        let mut attachments = Attachments::default();
+        assert!(attachments.due(1).is_empty(), "there is none");
+        let runtime: Found = Arc::new(Machine);
+        let wanted =
+            |bias| vec![AttachWanted { runtime: Arc::clone(&runtime), mapped: Mapped { bias } }];
+        attachments.want(wanted(1));
+        let mut now_ns = 1;
+        let mut delays = Vec::new();
+        for _ in 0..8 {
+            assert_eq!(attachments.due(now_ns), wanted(1));
+            assert!(!attachments.take(Vec::new(), now_ns));
+            // What is in its images is told anew whenever they change.
+            attachments.want(wanted(1));
+            let asked_ns = now_ns;
+            while attachments.due(now_ns).is_empty() {
+                now_ns += 10_000_000;
+            }
+            delays.push((now_ns - asked_ns) / 1_000_000);
+        }
+        assert_eq!(delays, [50, 100, 200, 400, 800, 1600, 2000, 2000]);
+        attachments.take(Vec::new(), now_ns);
+        attachments.want(wanted(2));
+        assert_eq!(attachments.due(now_ns), wanted(2), "it is another");
+    }
+}
