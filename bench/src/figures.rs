@@ -55,6 +55,21 @@ pub(crate) const FIGURES: &[Figure] = &[
         measure: programs::openssl,
     },
     Figure {
+        name: "rooted-java",
+        about: "rooted stacks without guesses: a web server of the JDK, a pool of threads (15 s)",
+        measure: programs::java,
+    },
+    Figure {
+        name: "rooted-java-virtual",
+        about: "rooted stacks without guesses: the same with a virtual thread for each request (15 s)",
+        measure: programs::java_virtual,
+    },
+    Figure {
+        name: "rooted-python",
+        about: "rooted stacks without guesses: a web server of Python's library (15 s)",
+        measure: programs::python,
+    },
+    Figure {
         name: "rooted-git",
         about: "rooted stacks without guesses: git repack and grep (10 s)",
         measure: programs::git,

@@ -123,6 +123,7 @@ const PROGRAMS: &[Program] = &[
     by(Compiler::Go, "cgo", &["cgo"]),
     by(Compiler::Java, "shares.jar", &["java/Shares.java"]),
     by(Compiler::Java, "lines.jar", &["java/Lines.java"]),
+    by(Compiler::Java, "server.jar", &["java/Server.java"]),
 ];
 
 /// All of them.

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use e2e::{Load, Machine, Recording, Request, Target, built, free_address, scratch_dir};
+use e2e::{Load, Machine, Recording, Request, Target, built, free_address, javas, scratch_dir};
 
 use crate::profile_json::Profile;
 use crate::report::Row;
@@ -124,6 +124,46 @@ pub(crate) fn haproxy() -> Result<Vec<Row>> {
     let mut load = Command::new("wrk");
     load.args(["-t", "1", "-c", "16", "-d", "3600s", &format!("https://{address}/")]);
     served("haproxy", server, address, load)
+}
+
+pub(crate) fn java() -> Result<Vec<Row>> {
+    java_server(Path::new("java"), "java", &[])
+}
+
+pub(crate) fn java_virtual() -> Result<Vec<Row>> {
+    let java = javas()?.into_iter().find(|java| has_virtual_threads(java));
+    let java = java.context("no Java is here that has virtual threads: 21 or newer")?;
+    java_server(&java, "java with virtual threads", &["virtual"])
+}
+
+/// As `java --version` says: `openjdk 25.0.3 2026-04-21`.
+fn has_virtual_threads(java: &Path) -> bool {
+    let said = Command::new(java).arg("--version").output().map(|output| output.stdout);
+    let said = String::from_utf8_lossy(&said.unwrap_or_default()).into_owned();
+    let number = said.split_whitespace().nth(1).and_then(|version| version.split('.').next());
+    number.and_then(|number| number.parse::<u32>().ok()).is_some_and(|number| number >= 21)
+}
+
+fn java_server(java: &Path, name: &str, arguments: &[&str]) -> Result<Vec<Row>> {
+    let address = free_address()?;
+    let mut server = Command::new(java);
+    server.arg("-jar").arg(built("server.jar")?);
+    server.arg(address.port().to_string()).args(arguments);
+    served(name, server, address, web_load(address))
+}
+
+pub(crate) fn python() -> Result<Vec<Row>> {
+    let address = free_address()?;
+    let mut server = Command::new("python3");
+    server.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/programs/python/server.py"));
+    server.arg(address.port().to_string());
+    served("python", server, address, web_load(address))
+}
+
+fn web_load(address: SocketAddr) -> Command {
+    let mut load = Command::new("wrk");
+    load.args(["-t", "1", "-c", "16", "-d", "3600s", &format!("http://{address}/")]);
+    load
 }
 
 pub(crate) fn cgo() -> Result<Vec<Row>> {
