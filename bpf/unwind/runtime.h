@@ -4,8 +4,17 @@
 
 #include "walk.h"
 #include "runtimes/go/step.h"
-#include "runtimes/hotspot/step.h"
 #include "runtimes/python/step.h"
+
+#if defined(__TARGET_ARCH_arm64) || (defined(IR_HOST) && defined(__aarch64__))
+/* Its frames are others there, and are not followed: user space tells of no machine. */
+IR_INLINE bool ir_hotspot_step(struct ir_walk *walk, const struct ir_hotspot_state *jvm)
+{
+	return false;
+}
+#else
+#include "runtimes/hotspot/step.h"
+#endif
 
 /* The frames that the last native one runs come before it. */
 IR_INLINE void ir_begin_run(struct ir_walk *walk, u32 runtime)

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use infrared_abi::{
-    IR_FRAME_LOW_CONFIDENCE, IR_HOTSPOT_INTERPRETED, IR_PROCESS_MAKES_CODE, IR_STOP_COMPLETE,
-    RuntimeId, ir_frame, ir_hotspot_heaps, ir_hotspot_state,
+    IR_FRAME_LOW_CONFIDENCE, IR_HOTSPOT_INTERPRETED, IR_IMAGE_NONE, IR_PROCESS_MAKES_CODE,
+    IR_STOP_COMPLETE, RuntimeId, ir_frame, ir_hotspot_heaps, ir_hotspot_state, ir_mapping,
 };
 
 use crate::{
@@ -124,6 +124,9 @@ fn walk(memory: &Memory, pc: u64, rbp: u64, damage: fn(&mut Environment)) -> Wal
 const MACHINE: fn(&mut Environment) = |it| {
     it.states.hot_spot = state();
     it.process.state |= IR_PROCESS_MAKES_CODE;
+    let (start, end) = (address(HEAP), address(HEAP) + SEGMENTS as u64 * SEGMENT);
+    it.mappings.push(ir_mapping { start, end, bias: 0, image: IR_IMAGE_NONE, reserved: 0 });
+    it.process.count += 1;
 };
 
 fn is_of_java(frame: &ir_frame) -> bool {
@@ -237,6 +240,28 @@ fn the_stub_that_calls_leads_back_to_native_code_and_others_are_a_guess() {
     assert!(walked.frames.iter().all(|frame| !frame.has(IR_FRAME_LOW_CONFIDENCE)));
     let walked = walk(&memory, blob(12) + CODE + 40, fp, MACHINE);
     assert!(is_of_java(&walked.frames[0]) && walked.frames[0].has(IR_FRAME_LOW_CONFIDENCE));
+}
+
+#[test]
+fn a_stub_is_left_by_the_return_address_of_a_call_into_it() {
+    let fp = STACK + 160;
+    let (stub, after) = (blob(12) + CODE + 40, blob(0) + CODE + 105);
+    // By rbp; with nothing of its own on the stack, while rbp leads to what has called its caller; and with rbp just pushed.
+    for (slot, rbp, sp_after) in
+        [(fp + 8, fp, fp + 16), (STACK, fp, STACK + 8), (STACK + 8, 0, STACK + 16)]
+    {
+        let mut memory = memory();
+        memory.put(after - 5, &[0xe8]);
+        memory.put(after - 4, &((blob(12) + CODE) as u32).wrapping_sub(after as u32).to_le_bytes());
+        memory.word(fp + 8, at(3));
+        memory.word(slot, after);
+        memory.word(sp_after + (FRAME_WORDS - 1) * 8, at(1));
+        let walked = walk(&memory, stub, rbp, MACHINE);
+        assert_eq!(walked.stop, IR_STOP_COMPLETE, "{slot:x}");
+        let addresses: Vec<u64> = walked.frames.iter().map(ir_frame::address).collect();
+        assert_eq!(addresses, [blob(12), blob(0), at(1)]);
+        assert!(walked.frames.iter().all(|frame| !frame.has(IR_FRAME_LOW_CONFIDENCE)));
+    }
 }
 
 #[test]

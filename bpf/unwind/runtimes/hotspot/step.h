@@ -63,8 +63,10 @@ IR_INLINE bool ir_hotspot_read_name(struct ir_walk *walk, u64 address, u64 *name
 }
 
 /* The CodeBlob whose code is at pc; 0: there is none. */
-IR_INLINE u64 ir_hotspot_find(const struct ir_hotspot_state *jvm, u64 pc)
+IR_GLOBAL u64 ir_hotspot_find(const struct ir_hotspot_state *jvm, u64 pc)
 {
+	if (!jvm)
+		return 0;
 	u32 shift = jvm->segment_shift & 31;
 	u64 segments = 0, start = 0, segment = 0;
 
@@ -182,6 +184,39 @@ IR_INLINE bool ir_hotspot_is_passage(u64 name)
 	return name == IR_HOTSPOT_VTABLE || name == IR_HOTSPOT_ADAPTER || name == IR_HOTSPOT_HANDLE;
 }
 
+/* Whether the return address in a word of the stack is of a call into this blob. */
+IR_INLINE bool ir_hotspot_is_call_of(const struct ir_hotspot_state *jvm, u64 blob, u64 slot)
+{
+	u64 after;
+
+	return ir_read_user(&after, sizeof(after), slot) && ir_hotspot_find(jvm, ir_call_before(slot, after)) == blob;
+}
+
+/*
+ * From a stub to its caller. Nothing says what frame it has: most set rbp, some have none. A return address behind a call into the stub's own
+ * blob is its; where rbp is still its caller's it leads to a call of that. 0: neither is.
+ */
+IR_GLOBAL int ir_hotspot_leave_stub(struct ir_walk *walk, const struct ir_hotspot_state *jvm, u64 blob)
+{
+	if (!walk || !jvm)
+		return 0;
+	struct ir_rule rule = { .fp_slot = IR_SLOT_SAME, .rbx_slot = IR_SLOT_UNDEFINED, .ra_slot = -1 };
+	u64 sp = walk->registers.general[IR_ARCH_SP], fp = walk->registers.general[IR_ARCH_FP], cfa = 0;
+
+	if (((walk->valid >> IR_ARCH_FP) & 1) && fp >= sp && fp - sp < IR_HOTSPOT_FRAME_BYTES && ir_hotspot_is_call_of(jvm, blob, fp + 8)) {
+		rule.fp_slot = -2;
+		cfa = fp + 16;
+	} else if (!walk->return_address && ir_hotspot_is_call_of(jvm, blob, sp)) {
+		cfa = sp + 8;
+	} else if (!walk->return_address && ir_hotspot_is_call_of(jvm, blob, sp + 8)) {
+		rule.fp_slot = -2;
+		cfa = sp + 16;
+	}
+	if (cfa)
+		ir_step_to_caller(walk, &rule, cfa);
+	return cfa != 0;
+}
+
 /* A frame at a pc outside all images. false: it is none of HotSpot's. */
 IR_INLINE bool ir_hotspot_step(struct ir_walk *walk, const struct ir_hotspot_state *jvm)
 {
@@ -207,8 +242,7 @@ IR_INLINE bool ir_hotspot_step(struct ir_walk *walk, const struct ir_hotspot_sta
 		ir_step_frame_pointer(walk, false);
 	} else if (ir_hotspot_is_barrier(walk, jvm, blob.name)) {
 		walk->registers.pc = jvm->continuation;
-	} else {
-		/* It makes its own frame, if any. */
+	} else if (!ir_hotspot_leave_stub(walk, jvm, blob.start)) {
 		ir_walk_doubt(walk);
 		ir_step_out_of_jit(walk);
 	}

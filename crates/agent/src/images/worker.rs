@@ -24,8 +24,6 @@ use crate::health::Pulse;
 
 /// Images of so few pages are made whole at first sight.
 const SMALL_PAGES: usize = 8;
-/// And those of an interpreter: a stack that waits for a page has no frames of its functions.
-const INTERPRETER_PAGES: usize = 512;
 
 /// What is to be done.
 #[derive(Debug)]
@@ -165,11 +163,8 @@ impl Reader {
         read.is_planned = true;
         read.runtimes = detect(&plan, bytes, &read.headers.segments, path);
         mark(&mut plan, bytes, &read.runtimes);
-        let is_interpreter =
-            read.runtimes.iter().any(|found| found.loop_at().is_some() || found.is_attached());
-        let most = if is_interpreter { INTERPRETER_PAGES } else { SMALL_PAGES };
-        let pages: Vec<u32> = plan.pages().take(most + 1).collect();
-        if pages.len() <= most {
+        let pages: Vec<u32> = plan.pages().take(SMALL_PAGES + 1).collect();
+        if pages.len() <= SMALL_PAGES {
             read.pages = make(&mut plan, bytes, &pages).unwrap_or_default();
         }
         self.plans.put(image, plan);

@@ -8,12 +8,13 @@ use infrared_unwind::PAGE_SHIFT;
 
 use super::{Pipeline, Tables};
 use crate::{
-    images::ImageRegistry,
+    images::{ImageId, ImageRegistry},
     watch::{AttachWanted, ImageRef, MappedCode, MappingSet, Space},
 };
 
-/// Pages of unwind tables that are made of one image before a walk comes upon them. The C library has 25.
+/// Pages of unwind tables that are made of one image before a walk comes upon them. The C library has 25, a virtual machine some 300.
 const MOST_PAGES: u64 = 64;
+const MOST_PAGES_OF_RUNTIME: u64 = 512;
 
 /// By its images, and by what its memory has told.
 pub(super) fn learn_runtimes(space: &mut Space, images: &ImageRegistry) {
@@ -56,7 +57,9 @@ impl Pipeline {
             if !std::mem::take(&mut space.runtimes.lacks_pages) {
                 continue;
             }
-            for key in space.mappings.iter().flat_map(pages_of) {
+            let images = &self.images;
+            let keys = space.mappings.iter().flat_map(|code| pages_of(code, images));
+            for key in keys.collect::<Vec<_>>() {
                 self.images.want(key, tables);
             }
         }
@@ -64,7 +67,8 @@ impl Pipeline {
 }
 
 /// The pages of a mapping, unless they are many.
-fn pages_of(code: &MappedCode) -> impl Iterator<Item = PageKey> + use<> {
+fn pages_of(code: &MappedCode, images: &ImageRegistry) -> impl Iterator<Item = PageKey> + use<> {
+    let has_runtime = |image| images.get(image).is_some_and(|image| !image.runtimes.is_empty());
     let (image, pages) = match code.image {
         ImageRef::Known { image, bias: Some(bias) } => {
             let page = |address: u64| address.wrapping_sub(bias) >> PAGE_SHIFT;
@@ -72,7 +76,8 @@ fn pages_of(code: &MappedCode) -> impl Iterator<Item = PageKey> + use<> {
         }
         _ => (0, 0..0),
     };
-    let is_small = pages.end.saturating_sub(pages.start) <= MOST_PAGES;
+    let most = if has_runtime(ImageId(image)) { MOST_PAGES_OF_RUNTIME } else { MOST_PAGES };
+    let is_small = pages.end.saturating_sub(pages.start) <= most;
     let pages = if is_small { pages } else { 0..0 };
     pages.filter_map(move |page| Some(PageKey { image, page: u32::try_from(page).ok()? }))
 }
