@@ -243,16 +243,35 @@ fn the_stub_that_calls_leads_back_to_native_code_and_others_are_a_guess() {
 }
 
 #[test]
+fn a_word_that_was_pushed_below_a_frame_does_not_hide_its_caller() {
+    let caller = blob(0) + CODE + 300;
+    for pushed in 0..=2 {
+        let mut memory = memory();
+        memory.word(STACK + (FRAME_WORDS - 1 + pushed) * 8, caller);
+        memory.word(STACK + (2 * FRAME_WORDS - 1 + pushed) * 8, at(2));
+        let walked = walk(&memory, blob(0) + CODE + 200, 0, MACHINE);
+        let addresses: Vec<u64> = walked.frames.iter().map(ir_frame::address).collect();
+        assert_eq!((walked.stop, addresses), (IR_STOP_COMPLETE, vec![blob(0), blob(0), at(2)]));
+    }
+}
+
+#[test]
 fn a_stub_is_left_by_the_return_address_of_a_call_into_it() {
     let fp = STACK + 160;
     let (stub, after) = (blob(12) + CODE + 40, blob(0) + CODE + 105);
     // By rbp; with nothing of its own on the stack, while rbp leads to what has called its caller; and with rbp just pushed.
-    for (slot, rbp, sp_after) in
-        [(fp + 8, fp, fp + 16), (STACK, fp, STACK + 8), (STACK + 8, 0, STACK + 16)]
-    {
+    let places = [(fp + 8, fp, fp + 16), (STACK, fp, STACK + 8), (STACK + 8, 0, STACK + 16)];
+    for (number, (slot, rbp, sp_after)) in places.into_iter().chain(places).enumerate() {
         let mut memory = memory();
-        memory.put(after - 5, &[0xe8]);
-        memory.put(after - 4, &((blob(12) + CODE) as u32).wrapping_sub(after as u32).to_le_bytes());
+        let entry = blob(12) + CODE;
+        if number < places.len() {
+            memory.put(after - 5, &[0xe8]);
+            memory.put(after - 4, &(entry as u32).wrapping_sub(after as u32).to_le_bytes());
+        } else {
+            memory.put(after - 13, &[0x49, 0xba]);
+            memory.put(after - 11, &entry.to_le_bytes());
+            memory.put(after - 3, &[0x41, 0xff, 0xd2]);
+        }
         memory.word(fp + 8, at(3));
         memory.word(slot, after);
         memory.word(sp_after + (FRAME_WORDS - 1) * 8, at(1));

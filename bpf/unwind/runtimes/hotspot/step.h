@@ -147,6 +147,28 @@ IR_INLINE bool ir_hotspot_interpreted(struct ir_walk *walk, const struct ir_hots
 	return true;
 }
 
+/* Words that the code of a method may have pushed beside its frame, for a while. */
+#define IR_HOTSPOT_PUSHED_WORDS 2
+
+/*
+ * Where the frame of the innermost method ends: some of what C2 puts in place of calls (String.compareTo) keeps a word below the frame. All
+ * callers of compiled methods are in the code cache.
+ */
+IR_GLOBAL u64 ir_hotspot_frame_end(const struct ir_hotspot_state *jvm, u64 end)
+{
+	u64 address;
+
+	if (!jvm)
+		return end;
+	IR_KEEP_LOOP for (u32 word = 0; word <= IR_HOTSPOT_PUSHED_WORDS; word++) {
+		if (!ir_read_user(&address, sizeof(address), end + word * 8 - 8))
+			break;
+		if (ir_hotspot_find(jvm, address))
+			return end + word * 8;
+	}
+	return end;
+}
+
 /* From a frame of a known size, or of code that has none, to its caller. */
 IR_INLINE void ir_hotspot_leave(struct ir_walk *walk, const struct ir_hotspot_state *jvm, const struct ir_hotspot_blob *blob)
 {
@@ -160,7 +182,11 @@ IR_INLINE void ir_hotspot_leave(struct ir_walk *walk, const struct ir_hotspot_st
 		bytes = 16;
 	else if (progress != IR_HOTSPOT_ENTERED)
 		bytes = (u64)(u32)blob->frame_words * 8;
-	ir_step_to_caller(walk, &rule, walk->registers.general[IR_ARCH_SP] + bytes);
+	u64 cfa = walk->registers.general[IR_ARCH_SP] + bytes;
+
+	if (progress == IR_HOTSPOT_BUILT && !walk->return_address)
+		cfa = ir_hotspot_frame_end(jvm, cfa);
+	ir_step_to_caller(walk, &rule, cfa);
 }
 
 /*
@@ -187,9 +213,21 @@ IR_INLINE bool ir_hotspot_is_passage(u64 name)
 /* Whether the return address in a word of the stack is of a call into this blob. */
 IR_INLINE bool ir_hotspot_is_call_of(const struct ir_hotspot_state *jvm, u64 blob, u64 slot)
 {
-	u64 after;
+	/* mov $target, %r10; call *%r10: what C2 makes of calls of stubs */
+	struct {
+		u16 move;
+		u64 target;
+		u16 call;
+		u8 operand;
+	} __attribute__((packed)) code;
+	u64 after, target;
 
-	return ir_read_user(&after, sizeof(after), slot) && ir_hotspot_find(jvm, ir_call_before(slot, after)) == blob;
+	if (!ir_read_user(&after, sizeof(after), slot) || !ir_read_user(&code, sizeof(code), after - sizeof(code)))
+		return false;
+	target = code.target;
+	if (code.move != 0xba49 || code.call != 0xff41 || code.operand != 0xd2)
+		target = ir_call_before(slot, after);
+	return ir_hotspot_find(jvm, target) == blob;
 }
 
 /*
