@@ -1,7 +1,7 @@
 //! A run of shares programs, alone on the machine, and what the recording of it says against what they know.
 
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
@@ -27,6 +27,8 @@ pub struct SharesRun {
     pub accounted_ns: u64,
     /// What the hypervisor took from the machine meanwhile, by this program's part of the accounted time; nanoseconds.
     pub stolen_ns: u64,
+    /// What it would have had with processors for itself.
+    wanted_ns: u64,
     hz: u32,
 }
 
@@ -55,6 +57,7 @@ impl SharesRun {
         let _machine = Machine::reserve()?;
         let mut targets = cast.iter().map(start).collect::<Result<Vec<_>>>()?;
         let (before, stolen_before) = (accounted(&targets)?, stolen_ns()?);
+        let begun = Instant::now();
         let pids = targets.iter().map(Target::pid).collect();
         let recording = Recording::start(Request { pids, hz })?;
         targets.iter_mut().try_for_each(Target::release)?;
@@ -63,17 +66,20 @@ impl SharesRun {
             truths.push(target.truth(Duration::from_secs(cast.seconds.into()))?);
         }
         let (after, stolen) = (accounted(&targets)?, stolen_ns()? - stolen_before);
+        let (elapsed, processors) = (begun.elapsed(), std::thread::available_parallelism()?);
+        let wanted = cast.iter().map(|cast| cast.threads.min(processors.get() as u32));
+        let wanted = wanted.map(|threads| (elapsed * threads).as_nanos() as u64);
         let Outcome { folded, .. } = recording.finish()?;
         targets.into_iter().try_for_each(Target::leave)?;
         let observed =
             cast.iter().map(|Cast { program, .. }| Observed::of(&folded, &[&service(program)]));
         let accounted: Vec<u64> = after.iter().zip(before).map(|(now, then)| now - then).collect();
         let sum = accounted.iter().sum::<u64>().max(1);
-        let run = |((observed, truth), accounted_ns): ((_, _), &u64)| {
+        let run = |(((observed, truth), accounted_ns), wanted_ns): (((_, _), &u64), u64)| {
             let stolen_ns = (stolen as f64 * *accounted_ns as f64 / sum as f64) as u64;
-            Self { observed, truth, accounted_ns: *accounted_ns, stolen_ns, hz }
+            Self { observed, truth, accounted_ns: *accounted_ns, stolen_ns, wanted_ns, hz }
         };
-        Ok(observed.zip(truths).zip(&accounted).map(run).collect())
+        Ok(observed.zip(truths).zip(&accounted).zip(wanted).map(run).collect())
     }
 
     /// Samples as time, against the accounted time: 0.01 means one in a hundred too much.
@@ -85,6 +91,15 @@ impl SharesRun {
         let (sampled, accounted) = (self.sampled_seconds(), self.accounted_ns as f64 / 1e9);
         let occupied = sampled.clamp(accounted, accounted + self.stolen_ns as f64 / 1e9);
         sampled / occupied - 1.0
+    }
+
+    /// How far chance takes the error, one time in a thousand: what shares its processors with others is met by the timer or not.
+    /// Next to nothing where it has them for itself.
+    pub fn conservation_chance(&self) -> f64 {
+        const DEVIATIONS: f64 = 3.3;
+        let part = (self.accounted_ns as f64 / self.wanted_ns as f64).min(1.0);
+        let expected = self.accounted_ns as f64 / 1e9 * f64::from(self.hz);
+        DEVIATIONS * ((1.0 - part) / expected).sqrt()
     }
 
     pub fn sampled_seconds(&self) -> f64 {
