@@ -24,7 +24,7 @@ struct Bar {
 }
 
 const MOST: Bar = Bar { part: 0.995, text: "≥ 99.5 %", with_guesses: false };
-/// Of programs that have much assembly without unwind information.
+/// Of programs that have much assembly without unwind information, and of services in other languages.
 const SOME: Bar = Bar { part: 0.99, text: "≥ 99 %", with_guesses: false };
 /// Of programs that bring a compiler of their own: the callers of its code are guesses, and said to be.
 const GUESSED: Bar = Bar { part: 0.99, text: "≥ 99 % with guesses", with_guesses: true };
@@ -149,7 +149,7 @@ fn java_server(java: &Path, name: &str, arguments: &[&str]) -> Result<Vec<Row>> 
     let mut server = Command::new(java);
     server.arg("-jar").arg(built("server.jar")?);
     server.arg(address.port().to_string()).args(arguments);
-    served(name, server, address, web_load(address))
+    served_to(SOME, name, (server, web_load(address)), address)
 }
 
 pub(crate) fn python() -> Result<Vec<Row>> {
@@ -157,7 +157,7 @@ pub(crate) fn python() -> Result<Vec<Row>> {
     let mut server = Command::new("python3");
     server.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/programs/python/server.py"));
     server.arg(address.port().to_string());
-    served("python", server, address, web_load(address))
+    served_to(SOME, "python", (server, web_load(address)), address)
 }
 
 fn web_load(address: SocketAddr) -> Command {
@@ -194,14 +194,23 @@ fn scripted(name: &str, script: &str, bar: Bar) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn served(name: &str, mut server: Command, address: SocketAddr, load: Command) -> Result<Vec<Row>> {
+fn served(name: &str, server: Command, address: SocketAddr, load: Command) -> Result<Vec<Row>> {
+    served_to(MOST, name, (server, load), address)
+}
+
+fn served_to(
+    bar: Bar,
+    name: &str,
+    (mut server, load): (Command, Command),
+    address: SocketAddr,
+) -> Result<Vec<Row>> {
     let _machine = Machine::reserve()?;
     let dir = scratch_dir()?;
     server.env("OTEL_SERVICE_NAME", service(name));
     let mut server = Load::start([server])?;
     server.await_listener(address)?;
     let mut load = Load::start([load])?;
-    let rows = record(name, dir.path(), MOST)?;
+    let rows = record(name, dir.path(), bar)?;
     server.check()?;
     load.check()?;
     Ok(rows)
