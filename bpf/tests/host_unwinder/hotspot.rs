@@ -259,8 +259,13 @@ fn a_word_that_was_pushed_below_a_frame_does_not_hide_its_caller() {
 fn a_stub_is_left_by_the_return_address_of_a_call_into_it() {
     let fp = STACK + 160;
     let (stub, after) = (blob(12) + CODE + 40, blob(0) + CODE + 105);
-    // By rbp; with nothing of its own on the stack, while rbp leads to what has called its caller; and with rbp just pushed.
-    let places = [(fp + 8, fp, fp + 16), (STACK, fp, STACK + 8), (STACK + 8, 0, STACK + 16)];
+    // By rbp; with nothing of its own on the stack, while rbp leads to what has called its caller; and with some registers pushed.
+    let places = [
+        (fp + 8, fp, fp + 16),
+        (STACK, fp, STACK + 8),
+        (STACK + 8, 0, STACK + 16),
+        (STACK + 32, 0, STACK + 40),
+    ];
     for (number, (slot, rbp, sp_after)) in places.into_iter().chain(places).enumerate() {
         let mut memory = memory();
         let entry = blob(12) + CODE;

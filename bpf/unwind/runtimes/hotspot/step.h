@@ -210,6 +210,9 @@ IR_INLINE bool ir_hotspot_is_passage(u64 name)
 	return name == IR_HOTSPOT_VTABLE || name == IR_HOTSPOT_ADAPTER || name == IR_HOTSPOT_HANDLE;
 }
 
+/* Words that a stub without a frame may have pushed: C1's check of subtypes pushes four. */
+#define IR_HOTSPOT_STUB_WORDS 4
+
 /* Whether the return address in a word of the stack is of a call into this blob. */
 IR_INLINE bool ir_hotspot_is_call_of(const struct ir_hotspot_state *jvm, u64 blob, u64 slot)
 {
@@ -244,11 +247,11 @@ IR_GLOBAL int ir_hotspot_leave_stub(struct ir_walk *walk, const struct ir_hotspo
 	if (((walk->valid >> IR_ARCH_FP) & 1) && fp >= sp && fp - sp < IR_HOTSPOT_FRAME_BYTES && ir_hotspot_is_call_of(jvm, blob, fp + 8)) {
 		rule.fp_slot = -2;
 		cfa = fp + 16;
-	} else if (!walk->return_address && ir_hotspot_is_call_of(jvm, blob, sp)) {
-		cfa = sp + 8;
-	} else if (!walk->return_address && ir_hotspot_is_call_of(jvm, blob, sp + 8)) {
-		rule.fp_slot = -2;
-		cfa = sp + 16;
+	} else if (!walk->return_address) {
+		/* What it has pushed so far, rbp among it or not, is still in its register. */
+		IR_KEEP_LOOP for (u32 word = 0; word <= IR_HOTSPOT_STUB_WORDS && !cfa; word++)
+			if (ir_hotspot_is_call_of(jvm, blob, sp + word * 8))
+				cfa = sp + word * 8 + 8;
 	}
 	if (cfa)
 		ir_step_to_caller(walk, &rule, cfa);
