@@ -91,8 +91,10 @@ IR_INLINE bool ir_pass_uretprobe(struct ir_walk *walk, u64 pc)
 }
 
 /* Of a pc in no image that has a table: in no mapping, in one that is still being read, or in anonymous code. */
-IR_APART int ir_step_outside_images(struct ir_walk *walk, u64 pc, u32 flags, bool is_mapped)
+IR_GLOBAL int ir_step_outside_images(struct ir_walk *walk, u64 pc, u32 flags, int is_mapped)
 {
+	if (!walk)
+		return 0;
 	u32 image = walk->mapping.image;
 
 	if (ir_pass_uretprobe(walk, pc))

@@ -155,8 +155,10 @@ IR_INLINE bool ir_cfa(struct ir_walk *walk, const struct ir_rule *rule, u64 *cfa
 }
 
 /* Makes the caller's frame current. The stack grows down: a caller's frame is above, or the chain is broken. */
-IR_INLINE void ir_step_to_caller(struct ir_walk *walk, const struct ir_rule *rule, u64 cfa)
+IR_GLOBAL int ir_step_to_caller(struct ir_walk *walk, const struct ir_rule *rule, u64 cfa)
 {
+	if (!walk || !rule)
+		return 0;
 	u64 pc, fp = 0, rbx = 0;
 	u32 valid = (1u << IR_RSP) | (walk->count == 1 && !walk->return_address ? IR_LEAF_REGISTERS : 0);
 
@@ -165,14 +167,14 @@ IR_INLINE void ir_step_to_caller(struct ir_walk *walk, const struct ir_rule *rul
 
 	if (cfa <= walk->registers.general[IR_RSP] && !is_empty) {
 		ir_walk_stop(walk, IR_STOP_NO_PROGRESS);
-		return;
+		return 0;
 	}
 	ir_stack_cover(walk, cfa - IR_NEAR_BYTES);
 	enum ir_recovery got = ir_recover(walk, cfa, rule->ra_slot, IR_RAX, &pc);
 
 	if (got != IR_RECOVERED) {
 		ir_walk_stop(walk, got == IR_LOST ? IR_STOP_REGISTER_LOST : IR_STOP_STACK_UNREADABLE);
-		return;
+		return 0;
 	}
 	if (ir_recover(walk, cfa, rule->fp_slot, IR_RBP, &fp) == IR_RECOVERED)
 		valid |= 1u << IR_RBP;
@@ -184,6 +186,7 @@ IR_INLINE void ir_step_to_caller(struct ir_walk *walk, const struct ir_rule *rul
 	walk->registers.general[IR_RBX] = rbx;
 	walk->valid = valid;
 	walk->return_address = 1;
+	return 0;
 }
 
 /* Whether a register of the caller is unchanged, or in one of the words that every step covers, below the return address. */
