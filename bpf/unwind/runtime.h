@@ -5,6 +5,7 @@
 #include "walk.h"
 #include "runtimes/go/step.h"
 #include "runtimes/python/step.h"
+#include "runtimes/v8/step.h"
 
 #if defined(__TARGET_ARCH_arm64) || (defined(IR_HOST) && defined(__aarch64__))
 /* Its frames are others there, and are not followed: user space tells of no machine. */
@@ -45,7 +46,11 @@ IR_GLOBAL int ir_step_made_code(struct ir_walk *walk)
 		return 0;
 	const struct ir_runtime_states *states = ir_states_of_runtimes(walk);
 
-	return states && states->hot_spot.present && ir_hotspot_step(walk, &states->hot_spot);
+	if (!states)
+		return 0;
+	if (states->hot_spot.present && ir_hotspot_step(walk, &states->hot_spot))
+		return 1;
+	return states->v8.present && ir_v8_step(walk);
 }
 
 /* The step of a rule that is a runtime's. false: it leaves that to the native rule, as one does that is not known. */
@@ -57,6 +62,8 @@ IR_INLINE bool ir_step_runtime(struct ir_walk *walk, const struct ir_rule *rule)
 	case IR_RUNTIME_PYTHON:
 		ir_begin_run(walk, IR_RUNTIME_PYTHON);
 		return true;
+	case IR_RUNTIME_V8:
+		return ir_v8_step_in_image(walk);
 	default:
 		return false;
 	}

@@ -27,13 +27,28 @@ pub fn pythons() -> Result<Vec<Interpreter>> {
 
 /// The Java that runs as `java`, which has to be there, and those that are where Debian and others install them.
 pub fn javas() -> Result<Vec<PathBuf>> {
-    let own = Command::new("sh").args(["-c", "command -v java"]).output()?;
-    ensure!(own.status.success(), "there is no java");
-    let mut paths = vec![PathBuf::from(String::from_utf8(own.stdout)?.trim())];
+    let mut paths = vec![found("java")?];
     for installed in std::fs::read_dir("/usr/lib/jvm").into_iter().flatten() {
         paths.push(installed?.path().join("bin/java"));
     }
     Ok(files(&paths))
+}
+
+/// The Node.js that runs as `node`, which has to be there, and those that its version manager has installed.
+pub fn nodes() -> Result<Vec<PathBuf>> {
+    let mut paths = vec![found("node")?];
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    for version in std::fs::read_dir(home.join(".nvm/versions/node")).into_iter().flatten() {
+        paths.push(version?.path().join("bin/node"));
+    }
+    Ok(files(&paths))
+}
+
+/// The file that runs as a command.
+fn found(command: &str) -> Result<PathBuf> {
+    let own = Command::new("sh").args(["-c", &format!("command -v {command}")]).output()?;
+    ensure!(own.status.success(), "there is no {command}");
+    Ok(PathBuf::from(String::from_utf8(own.stdout)?.trim()))
 }
 
 /// Each once.

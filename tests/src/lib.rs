@@ -31,7 +31,7 @@ pub use chain::{Ring, chain_error};
 pub use cpu_time::{ended_children_cpu_ns, process_cpu_ns, stolen_ns, tree_cpu_ns};
 pub use folded::{Folded, FoldedError, Frame, Stack};
 pub use held::{Held, await_state};
-pub use interpreters::{Interpreter, javas, pythons};
+pub use interpreters::{Interpreter, javas, nodes, pythons};
 pub use interval::{Interval, binomial_interval};
 pub use launch::{Actor, Launch, copy_program};
 pub use machine::{Machine, infrared_binary};

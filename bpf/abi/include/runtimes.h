@@ -8,12 +8,14 @@
 #include "runtimes/go/state.h"
 #include "runtimes/hotspot/state.h"
 #include "runtimes/python/state.h"
+#include "runtimes/v8/state.h"
 
 /* X(number in rules, NAME, "name") */
 #define IR_RUNTIMES(X) \
 	X(1, GO, "go") \
 	X(2, PYTHON, "python") \
-	X(3, HOT_SPOT, "hotspot")
+	X(3, HOT_SPOT, "hotspot") \
+	X(4, V8, "v8")
 
 enum ir_runtime {
 #define IR_RUNTIME_ENUM(number, name, text) IR_RUNTIME_##name = number,
@@ -31,8 +33,10 @@ struct ir_runtime_states {
 	struct ir_go_state go;
 	struct ir_python_state python;
 	struct ir_hotspot_state hot_spot;
+	struct ir_v8_state v8;
 };
 _Static_assert(sizeof(struct ir_go_state) <= IR_RUNTIME_STATE_MAX, "a runtime's state is small");
 _Static_assert(sizeof(struct ir_python_state) <= IR_RUNTIME_STATE_MAX, "a runtime's state is small");
 _Static_assert(sizeof(struct ir_hotspot_state) <= IR_RUNTIME_STATE_MAX, "a runtime's state is small");
-_Static_assert(sizeof(struct ir_runtime_states) == 192, "the states of runtimes are 192 bytes");
+_Static_assert(sizeof(struct ir_v8_state) <= IR_RUNTIME_STATE_MAX, "a runtime's state is small");
+_Static_assert(sizeof(struct ir_runtime_states) == 208, "the states of runtimes are 208 bytes");

@@ -15,3 +15,4 @@ mod stops;
 #[path = "../support/mod.rs"]
 mod support;
 mod tracee;
+mod v8;

@@ -49,6 +49,9 @@ pub enum FrameKind {
     Python,
     /// A method of Java or another language of its virtual machine, interpreted or compiled.
     Java,
+    /// A function of JavaScript, interpreted or compiled.
+    #[serde(rename = "javascript")]
+    JavaScript,
     /// A runtime's own frame: interpreter loop, garbage collector.
     Runtime,
     /// Not code: says why the stack does not reach its thread's entry, `[truncated: REASON]`.

@@ -10,6 +10,7 @@ pub mod hotspot;
 mod memory;
 mod named;
 pub mod python;
+pub mod v8;
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,10 +24,13 @@ pub use named::{Function, Line, Named, Namer, is_named_by_position, unread};
 
 /// How each runtime is looked for: a line each.
 pub const ALL: &[fn(&ImageFacts<'_>) -> Option<Found>] =
-    &[go::detect, python::detect, hotspot::detect];
+    &[go::detect, python::detect, hotspot::detect, v8::detect];
 
 /// The dynamic symbols by which they are found.
-pub const SYMBOLS: &[&[&str]] = &[python::SYMBOLS, hotspot::SYMBOLS];
+pub const SYMBOLS: &[&[&str]] = &[python::SYMBOLS, hotspot::SYMBOLS, v8::SYMBOLS];
+
+/// Others, that an image keeps for itself, each with the one of them beside which it is looked for.
+pub const OWN_SYMBOLS: &[(&str, &str)] = v8::OWN_SYMBOLS;
 
 /// What is known of an image when it has just been read.
 #[derive(Clone, Copy)]
@@ -89,6 +93,11 @@ pub trait Runtime: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whose step takes the frames of all code of the image that no table describes; `None`: nobody's.
+    fn undescribed_code(&self) -> Option<RuntimeId> {
+        None
+    }
+
     /// `None`: its frames are native ones, or only a process tells.
     fn namer(&self) -> Option<Namer> {
         None
@@ -148,7 +157,7 @@ impl Attached {
 
 /// Whether a runtime of the process makes code at run time, of which its state tells.
 pub fn makes_code(states: &ir_runtime_states) -> bool {
-    states.hot_spot.present != 0
+    states.hot_spot.present != 0 || states.v8.present != 0
 }
 
 /// What the kernel side has to know of the runtimes of a process, from its images and where it maps them, and from its memory; `None`:

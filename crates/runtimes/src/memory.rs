@@ -1,9 +1,16 @@
 //! Memory of another process, which may change while it is read, or lie.
 
+use crate::v8::Sources;
+
 /// What a process holds at its runtime addresses.
 pub trait Memory {
     /// Fills `into`; `None` if not all of it can be read.
     fn read(&self, address: u64, into: &mut [u8]) -> Option<()>;
+
+    /// What is kept of sources while it is looked at. `None`: nothing.
+    fn sources(&self) -> Option<&Sources> {
+        None
+    }
 }
 
 /// No object of a user's process is at an address from here on.

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use infrared_abi::{IR_HOTSPOT_INTERPRETED, RuntimeId};
+use infrared_abi::{IR_HOTSPOT_INTERPRETED, IR_V8_COMPILED, RuntimeId};
 use infrared_profile::FrameKind;
 
-use crate::{Memory, hotspot, python};
+use crate::{Memory, hotspot, python, v8};
 
 /// A function as its author wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub enum Named {
     Python(Function),
     /// Methods at one position, innermost first: a compiler has put each into the next.
     Java(Box<[Line]>),
+    /// Functions of JavaScript at one position, innermost first, likewise.
+    JavaScript(Box<[Line]>),
     /// The runtime's own code.
     Runtime(Box<str>),
 }
@@ -53,6 +55,7 @@ impl Named {
         match self {
             Self::Python(_) => FrameKind::Python,
             Self::Java(_) => FrameKind::Java,
+            Self::JavaScript(_) => FrameKind::JavaScript,
             Self::Runtime(_) => FrameKind::Runtime,
         }
     }
@@ -66,7 +69,7 @@ impl Named {
                 line: function.line(position),
                 ..Line::default()
             }],
-            Self::Java(lines) => lines.to_vec(),
+            Self::Java(lines) | Self::JavaScript(lines) => lines.to_vec(),
             Self::Runtime(name) => {
                 vec![Line { function: format!("[{name}]").into(), ..Line::default() }]
             }
@@ -83,17 +86,18 @@ impl Named {
                 Self::Python(Function { name, file, lines, .. }) => {
                     name.len() + file.len() + lines.bytes()
                 }
-                Self::Java(lines) => lines.iter().map(of_line).sum(),
+                Self::Java(lines) | Self::JavaScript(lines) => lines.iter().map(of_line).sum(),
                 Self::Runtime(name) => name.len(),
             }
     }
 }
 
 /// How what the frames of a runtime run is read from the memory of their process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Namer {
     Python(python::CodeLayout),
     HotSpot(hotspot::Layout),
+    V8(Arc<v8::Layout>),
 }
 
 impl Namer {
@@ -102,6 +106,7 @@ impl Namer {
         match self {
             Self::Python(_) => RuntimeId::Python,
             Self::HotSpot(_) => RuntimeId::HotSpot,
+            Self::V8(_) => RuntimeId::V8,
         }
     }
 
@@ -117,13 +122,17 @@ impl Namer {
                 layout.interpreted(memory, (code, check, position & !IR_HOTSPOT_INTERPRETED))
             }
             Self::HotSpot(layout) => layout.compiled(memory, (code, check, position)),
+            Self::V8(layout) if code & u64::from(IR_V8_COMPILED) != 0 => {
+                layout.compiled(memory, (code, check, position))
+            }
+            Self::V8(layout) => layout.interpreted(memory, (code, check, position)),
         }
     }
 }
 
 /// Whether what frames of a kind run is another function from position to position.
 pub fn is_named_by_position(kind: u32) -> bool {
-    kind == RuntimeId::HotSpot as u32
+    kind == RuntimeId::HotSpot as u32 || kind == RuntimeId::V8 as u32
 }
 
 /// How a frame without an address is shown, or one of which is not known what it runs: it was freed before it could be read, or the
@@ -131,6 +140,9 @@ pub fn is_named_by_position(kind: u32) -> bool {
 pub fn unread(kind: u32, (code, position): (u64, u32)) -> (String, FrameKind) {
     if kind == RuntimeId::HotSpot as u32 {
         return ("[java: not read]".to_owned(), FrameKind::Java);
+    }
+    if kind == RuntimeId::V8 as u32 {
+        return ("[javascript: not read]".to_owned(), FrameKind::JavaScript);
     }
     let text = if code == 0 && position != 0 {
         format!("[python {}: not supported]", python::Version::of_number(position as u16))

@@ -18,6 +18,8 @@ pub struct Options {
     pub max_followed_bytes: u64,
     /// Dynamic symbols that are looked for, in groups.
     pub symbols: &'static [&'static [&'static str]],
+    /// Symbols that are looked for among those that the image keeps for itself, if it has the dynamic one beside.
+    pub own_symbols: &'static [(&'static str, &'static str)],
 }
 
 impl Default for Options {
@@ -29,6 +31,7 @@ impl Default for Options {
             max_rows: 16 << 20,
             max_followed_bytes: 2 << 20,
             symbols: &[],
+            own_symbols: &[],
         }
     }
 }

@@ -8,6 +8,7 @@ const OPTIONS: Options = Options {
     max_rows: 1 << 16,
     max_followed_bytes: 1 << 16,
     symbols: &[],
+    own_symbols: &[],
 };
 
 /// Builds tables of any bytes, whole and by page: with undescribed code followed, and with all of it too much for that.

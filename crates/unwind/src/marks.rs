@@ -8,24 +8,43 @@ use object::ReadRef;
 
 use crate::cfi::{EhFrames, spans_of};
 use crate::image::Image;
-use crate::rule::Rule;
+use crate::rule::{Rule, RuleKind};
 
 /// Parts of one function that are followed: compilers make one or two.
 const MAX_PARTS: usize = 8;
 
 /// Code whose frames run those of a runtime, by stated addresses.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Marks(Vec<(Range<u64>, RuntimeId)>);
+pub(crate) struct Marks {
+    parts: Vec<(Range<u64>, RuntimeId)>,
+    /// Whose all code is that no table describes.
+    rest: Option<RuntimeId>,
+}
 
 impl Marks {
     pub(crate) fn add(&mut self, parts: Vec<Range<u64>>, runtime: RuntimeId) {
-        self.0.extend(parts.into_iter().map(|part| (part, runtime)));
+        self.parts.extend(parts.into_iter().map(|part| (part, runtime)));
+    }
+
+    pub(crate) fn add_rest(&mut self, runtime: RuntimeId) {
+        self.rest = Some(runtime);
     }
 
     /// A rule as it is at an address.
     pub(crate) fn apply(&self, svma: u64, rule: Rule) -> Rule {
-        let marked = self.0.iter().find(|(part, _)| part.contains(&svma));
+        let marked = self.parts.iter().find(|(part, _)| part.contains(&svma));
         marked.map_or(rule, |(_, runtime)| Rule { runtime: Some(*runtime), ..rule })
+    }
+
+    /// A rule as it is in code that no table describes.
+    pub(crate) fn apply_to_rest(&self, rule: Rule) -> Rule {
+        let Some(runtime) = self.rest else { return rule };
+        match rule.kind {
+            // Where its own step does not know the frame, a frame pointer is still the likeliest.
+            RuleKind::None => Rule { runtime: Some(runtime), ..Rule::GUESS },
+            RuleKind::Offset | RuleKind::Guess => Rule { runtime: Some(runtime), ..rule },
+            _ => rule,
+        }
     }
 }
 

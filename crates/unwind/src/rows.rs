@@ -14,6 +14,7 @@ use crate::image::Image;
 use crate::intern::RuleSet;
 use crate::marks::Marks;
 use crate::pages::PageBuilder;
+use crate::rule::Rule;
 use crate::spans::{Piece, Source};
 use crate::table::{CompactTable, RuleId, Stats};
 
@@ -53,6 +54,17 @@ impl<'m> RowWriter<'m> {
         self.pages.set(svma.max(self.range.start), rule)
     }
 
+    /// What is before the first piece is a hole.
+    pub(crate) fn begin_range(&mut self) -> Result<(), Error> {
+        let hole = self.hole();
+        self.set(self.range.start, hole)
+    }
+
+    /// The rule of code that nothing describes.
+    fn hole(&mut self) -> RuleId {
+        self.rules.id(self.marks.apply_to_rest(Rule::NONE))
+    }
+
     /// Marks the hole before `piece`, if it is one.
     pub(crate) fn begin(&mut self, piece: &Piece) -> Result<(), Error> {
         if let Some((end, source)) = self.covered_to
@@ -60,7 +72,8 @@ impl<'m> RowWriter<'m> {
             && (piece.start - end >= MIN_GAP || [source, piece.source].contains(&Source::Code))
         {
             self.stats.gaps += 1;
-            self.set(end, RuleSet::NONE)?;
+            let hole = self.hole();
+            self.set(end, hole)?;
         }
         self.covered_to = Some((piece.end(), piece.source));
         Ok(())
@@ -120,7 +133,7 @@ impl<'m> RowWriter<'m> {
         let Some(code) = code else { return Ok(()) };
         for (svma, rule) in code.rows(&(piece.start..piece.end())) {
             self.stats.raw_rows += 1;
-            let id = self.rules.id(*rule);
+            let id = self.rules.id(self.marks.apply_to_rest(*rule));
             self.set((*svma).max(piece.start), id)?;
         }
         Ok(())
@@ -128,7 +141,8 @@ impl<'m> RowWriter<'m> {
 
     pub(crate) fn finish(mut self) -> Result<CompactTable, Error> {
         if let Some((end, _)) = self.covered_to {
-            self.set(end, RuleSet::NONE)?;
+            let hole = self.hole();
+            self.set(end, hole)?;
         }
         let (pages, rows) = self.pages.finish();
         let rules = self.rules.into_rules();

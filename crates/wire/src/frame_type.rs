@@ -22,6 +22,7 @@ pub(crate) fn written(kind: FrameKind) -> (Option<&'static str>, Option<&'static
         FrameKind::Go => (Some("go"), None),
         FrameKind::Python => (Some("cpython"), None),
         FrameKind::Java => (Some("jvm"), None),
+        FrameKind::JavaScript => (Some("v8js"), None),
         FrameKind::Jit => (Some("native"), Some("jit")),
         FrameKind::Vdso => (Some("native"), Some("vdso")),
         FrameKind::Runtime => (Some("native"), Some("runtime")),
@@ -51,9 +52,8 @@ pub(crate) fn conventional(value: &str) -> FrameKind {
         "abort-marker" => FrameKind::Truncated,
         "cpython" => FrameKind::Python,
         "jvm" => FrameKind::Java,
-        "beam" | "dotnet" | "luajit" | "perl" | "php" | "phpjit" | "ruby" | "v8js" => {
-            FrameKind::Jit
-        }
+        "v8js" => FrameKind::JavaScript,
+        "beam" | "dotnet" | "luajit" | "perl" | "php" | "phpjit" | "ruby" => FrameKind::Jit,
         _ => FrameKind::Native,
     }
 }

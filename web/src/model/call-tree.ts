@@ -16,6 +16,7 @@ export const Kind = {
   event: 7,
   python: 8,
   java: 9,
+  javascript: 10,
   group: 255,
 } as const;
 

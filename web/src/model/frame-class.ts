@@ -14,6 +14,7 @@ export const FrameClass = {
   group: 9,
   python: 10,
   java: 11,
+  javascript: 12,
 } as const;
 
 export type FrameClassName = keyof typeof FrameClass;
@@ -22,7 +23,7 @@ export type FrameClass = (typeof FrameClass)[FrameClassName];
 export const FRAME_CLASS_NAMES = Object.keys(FrameClass) as FrameClassName[];
 
 /** Classes whose frames can be folded into their caller. What says that a stack is incomplete always stays. */
-export const FOLDABLE: readonly FrameClassName[] = ['native', 'kernel', 'go', 'jit', 'python', 'java', 'runtime', 'inlined', 'unnamed'];
+export const FOLDABLE: readonly FrameClassName[] = ['native', 'kernel', 'go', 'jit', 'python', 'java', 'javascript', 'runtime', 'inlined', 'unnamed'];
 
 export function frameClass(kind: number, flags: number): FrameClass {
   if (kind === Kind.truncated) return FrameClass.truncated;
@@ -42,6 +43,8 @@ export function frameClass(kind: number, flags: number): FrameClass {
       return FrameClass.python;
     case Kind.java:
       return FrameClass.java;
+    case Kind.javascript:
+      return FrameClass.javascript;
     case Kind.runtime:
       return FrameClass.runtime;
     default:

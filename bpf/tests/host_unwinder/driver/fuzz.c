@@ -75,7 +75,8 @@ static s16 slot(void)
 /* What a runtime makes of a rule, be it known or not. */
 static struct ir_rule of_runtime(struct ir_rule rule)
 {
-	u32 number = below(4) ? (below(2) ? IR_RUNTIME_GO : IR_RUNTIME_PYTHON) : (u32)below(16);
+	static const u32 known[] = { IR_RUNTIME_GO, IR_RUNTIME_PYTHON, IR_RUNTIME_V8 };
+	u32 number = below(4) ? known[below(3)] : (u32)below(16);
 
 	rule.kind = (u8)(IR_RULE_OF_RUNTIME | (below(2) ? IR_RULE_NONE : rule.kind));
 	rule.cfa_reg = (u8)(number << IR_RULE_RUNTIME_SHIFT | (rule.cfa_reg & 15));
@@ -151,6 +152,21 @@ static void make_machine(struct environment *environment)
 		environment->process.state |= IR_PROCESS_MAKES_CODE;
 }
 
+/* An engine whose objects are on the stack, as all that can be read is. */
+static void make_engine(struct environment *environment)
+{
+	environment->states.v8 = (struct ir_v8_state){
+		.present = below(2),
+		.shared = (u16)below(64),
+		.script = (u16)below(64),
+		.literal = (u16)below(64),
+		.script_id = (u16)below(64),
+		.instance_type = (u16)below(64),
+		.script_type = below(4) ? (u16)(STACK_BASE >> 32) : (u16)below(3),
+		.bytecodes = (u16)any(),
+	};
+}
+
 static void make_mappings(struct environment *environment)
 {
 	for (u32 i = 0; i < MAPPINGS; i++) {
@@ -192,6 +208,7 @@ static void make_mappings(struct environment *environment)
 		.present = below(2),
 	};
 	make_machine(environment);
+	make_engine(environment);
 }
 
 static bool is_same_frame(const struct ir_walk *a, const struct ir_walk *b)

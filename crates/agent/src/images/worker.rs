@@ -188,7 +188,11 @@ impl Reader {
 }
 
 fn open_plan(bytes: &ImageBytes) -> Result<Plan, infrared_unwind::Error> {
-    let options = Options { symbols: infrared_runtimes::SYMBOLS, ..Options::default() };
+    let options = Options {
+        symbols: infrared_runtimes::SYMBOLS,
+        own_symbols: infrared_runtimes::OWN_SYMBOLS,
+        ..Options::default()
+    };
     match bytes {
         ImageBytes::File(file) => Plan::open(&object::ReadCache::new(&**file), &options),
         ImageBytes::Memory(bytes) => Plan::open(&bytes[..], &options),
@@ -224,6 +228,9 @@ fn mark(plan: &mut Plan, bytes: &ImageBytes, runtimes: &[Found]) {
             ImageBytes::Memory(bytes) => plan.mark(&bytes[..], entry, runtime),
         };
         tracing::debug!(?runtime, is_described, "a runtime's loop");
+    }
+    for runtime in runtimes.iter().filter_map(|found| found.undescribed_code()) {
+        plan.mark_rest(runtime);
     }
 }
 

@@ -12,9 +12,10 @@ use crate::{
     watch::{AttachWanted, ImageRef, MappedCode, MappingSet, Space},
 };
 
-/// Pages of unwind tables that are made of one image before a walk comes upon them. The C library has 25, a virtual machine some 300.
+/// Pages of unwind tables that are made of one image before a walk comes upon them. The C library has 25, a virtual machine some 300,
+/// Node.js some 900.
 const MOST_PAGES: u64 = 64;
-const MOST_PAGES_OF_RUNTIME: u64 = 512;
+const MOST_PAGES_OF_RUNTIME: u64 = 1280;
 
 /// By its images, and by what its memory has told.
 pub(super) fn learn_runtimes(space: &mut Space, images: &ImageRegistry) {

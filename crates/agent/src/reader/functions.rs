@@ -3,15 +3,29 @@
 use std::{fs::File, os::unix::fs::FileExt, sync::Arc};
 
 use infrared_processes::ProcessDir;
-use infrared_runtimes::{Attached, Found, Mapped, Memory, Named};
+use infrared_runtimes::{Attached, Found, Mapped, Memory, Named, v8::Sources};
 
 use crate::watch::{AttachWanted, FunctionKey, FunctionWanted};
 
-struct ProcessMemory(File);
+struct ProcessMemory {
+    file: File,
+    sources: Sources,
+}
+
+impl ProcessMemory {
+    fn open(dir: &ProcessDir) -> Option<Self> {
+        let file = File::open(dir.path().join("mem")).ok()?;
+        Some(Self { file, sources: Sources::default() })
+    }
+}
 
 impl Memory for ProcessMemory {
     fn read(&self, address: u64, into: &mut [u8]) -> Option<()> {
-        self.0.read_exact_at(into, address).ok()
+        self.file.read_exact_at(into, address).ok()
+    }
+
+    fn sources(&self) -> Option<&Sources> {
+        Some(&self.sources)
     }
 }
 
@@ -23,9 +37,7 @@ pub(super) fn read(
     if wanted.is_empty() {
         return Vec::new();
     }
-    let Ok(memory) = File::open(dir.path().join("mem")).map(ProcessMemory) else {
-        return Vec::new();
-    };
+    let Some(memory) = ProcessMemory::open(dir) else { return Vec::new() };
     let read = |wanted: &FunctionWanted| {
         let FunctionKey { code, check, position, .. } = wanted.key;
         (wanted.key, wanted.namer.name(&memory, (code, check, position)))
@@ -38,9 +50,7 @@ pub(super) fn attach(dir: &ProcessDir, wanted: &[AttachWanted]) -> Vec<Attached>
     if wanted.is_empty() {
         return Vec::new();
     }
-    let Ok(memory) = File::open(dir.path().join("mem")).map(ProcessMemory) else {
-        return Vec::new();
-    };
+    let Some(memory) = ProcessMemory::open(dir) else { return Vec::new() };
     wanted.iter().filter_map(|wanted| wanted.runtime.attach(&memory, wanted.mapped)).collect()
 }
 

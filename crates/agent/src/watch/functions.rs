@@ -35,7 +35,7 @@ impl FunctionKey {
 }
 
 /// A function that is to be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FunctionWanted {
     pub(crate) key: FunctionKey,
     pub(crate) namer: Namer,

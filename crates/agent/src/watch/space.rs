@@ -180,7 +180,7 @@ impl Space {
         }
         let namer = self.runtimes.namers.iter().find(|namer| namer.runtime() as u32 == key.kind);
         if let Some(namer) = namer
-            && self.wanted_functions.add(FunctionWanted { key, namer: *namer })
+            && self.wanted_functions.add(FunctionWanted { key, namer: namer.clone() })
         {
             Arc::make_mut(&mut self.functions).await_answer(key);
         }

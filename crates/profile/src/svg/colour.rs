@@ -7,7 +7,7 @@ use crate::tree::{Flags, NodeKind};
 const NATIVE: NodeKind = NodeKind::Frame(FrameKind::Native);
 
 /// Names of the colours, each with a frame that has it.
-pub(super) const LEGEND: [(&str, (NodeKind, Flags)); 10] = [
+pub(super) const LEGEND: [(&str, (NodeKind, Flags)); 11] = [
     ("native", (NATIVE, Flags(0))),
     ("inlined", (NATIVE, Flags::INLINED)),
     ("kernel", (NodeKind::Frame(FrameKind::Kernel), Flags(0))),
@@ -15,6 +15,7 @@ pub(super) const LEGEND: [(&str, (NodeKind, Flags)); 10] = [
     ("JIT", (NodeKind::Frame(FrameKind::Jit), Flags(0))),
     ("Python", (NodeKind::Frame(FrameKind::Python), Flags(0))),
     ("Java", (NodeKind::Frame(FrameKind::Java), Flags(0))),
+    ("JavaScript", (NodeKind::Frame(FrameKind::JavaScript), Flags(0))),
     ("runtime", (NodeKind::Frame(FrameKind::Runtime), Flags(0))),
     ("unnamed", (NATIVE, Flags::UNNAMED)),
     ("truncated", (NodeKind::Frame(FrameKind::Truncated), Flags(0))),
@@ -42,6 +43,7 @@ fn base(kind: NodeKind, flags: Flags) -> (u32, u32, u32) {
         NodeKind::Frame(FrameKind::Jit) => (122, 40, 70),
         NodeKind::Frame(FrameKind::Python) => (64, 58, 68),
         NodeKind::Frame(FrameKind::Java) => (304, 50, 82),
+        NodeKind::Frame(FrameKind::JavaScript) => (154, 48, 70),
         NodeKind::Frame(FrameKind::Vdso) => (316, 48, 78),
         NodeKind::Frame(FrameKind::Runtime) => (256, 60, 79),
         NodeKind::Frame(FrameKind::Native) => (20, 90, 72),
@@ -56,6 +58,7 @@ pub(super) fn words(kind: NodeKind, flags: Flags) -> String {
         NodeKind::Frame(FrameKind::Jit) => "JIT",
         NodeKind::Frame(FrameKind::Python) => "Python",
         NodeKind::Frame(FrameKind::Java) => "Java",
+        NodeKind::Frame(FrameKind::JavaScript) => "JavaScript",
         NodeKind::Frame(FrameKind::Vdso) => "vDSO",
         NodeKind::Frame(FrameKind::Runtime) => "runtime",
         _ => "",

@@ -14,7 +14,7 @@ use super::NodeKind;
 use crate::FrameKind;
 
 /// Kinds and their bytes; the place is the byte.
-const FRAME_KINDS: [FrameKind; 10] = [
+const FRAME_KINDS: [FrameKind; 11] = [
     FrameKind::Native,
     FrameKind::Kernel,
     FrameKind::Go,
@@ -25,6 +25,7 @@ const FRAME_KINDS: [FrameKind; 10] = [
     FrameKind::Event,
     FrameKind::Python,
     FrameKind::Java,
+    FrameKind::JavaScript,
 ];
 const GROUP: u8 = 255;
 

@@ -190,6 +190,7 @@ fn kind_name(kind: FrameKind) -> &'static str {
         FrameKind::Jit => "jit",
         FrameKind::Python => "python",
         FrameKind::Java => "java",
+        FrameKind::JavaScript => "javascript",
         FrameKind::Vdso => "vdso",
         FrameKind::Runtime => "runtime",
         FrameKind::Truncated => "truncated",

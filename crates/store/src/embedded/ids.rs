@@ -98,6 +98,7 @@ pub(super) fn kind_code(kind: FrameKind) -> u8 {
         FrameKind::Event => 7,
         FrameKind::Python => 8,
         FrameKind::Java => 9,
+        FrameKind::JavaScript => 10,
     }
 }
 
@@ -113,6 +114,7 @@ pub(super) fn kind_of_code(code: u8) -> FrameKind {
         7 => FrameKind::Event,
         8 => FrameKind::Python,
         9 => FrameKind::Java,
+        10 => FrameKind::JavaScript,
         _ => FrameKind::Native,
     }
 }

@@ -32,6 +32,20 @@ impl<'d, R: ReadRef<'d>> Image<'d, R> {
         dynamic.find_symbol(self, name).ok()?
     }
 
+    /// Where a symbol is that the image keeps for itself, as far as it is not stripped.
+    pub(crate) fn own_symbol(&self, name: &str) -> Option<Symbol> {
+        const SYMBOL_LEN: usize = 24;
+        let table = self.section_data(".symtab").ok()??;
+        let names = self.section_data(".strtab").ok()??;
+        let word = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_le_bytes);
+        table.bytes.chunks_exact(SYMBOL_LEN).find_map(|symbol| {
+            let at = u32::from_le_bytes(symbol[..4].try_into().ok()?) as usize;
+            let rest = names.bytes.get(at..)?.strip_prefix(name.as_bytes())?;
+            let (address, size) = (word(&symbol[8..16]), word(&symbol[16..24]));
+            (rest.first() == Some(&0) && address != 0).then_some(Symbol { address, size })
+        })
+    }
+
     /// The tables of the dynamic linker, by the names that their sections have.
     pub(super) fn dynamic_sections(&self) -> Vec<Section<'d>> {
         let address = self.segment_address(elf::PT_DYNAMIC);

@@ -87,9 +87,10 @@ fn frame_types_of_other_profilers_have_a_kind() {
         ("native", FrameKind::Native),
         ("go", FrameKind::Go),
         ("rust", FrameKind::Native),
-        ("v8js", FrameKind::Jit),
+        ("ruby", FrameKind::Jit),
         ("cpython", FrameKind::Python),
         ("jvm", FrameKind::Java),
+        ("v8js", FrameKind::JavaScript),
         ("abort-marker", FrameKind::Truncated),
         ("unheard-of", FrameKind::Native),
     ];
