@@ -235,6 +235,16 @@ IR_INLINE void ir_walk_push_frame(struct ir_walk *walk, u64 place, u32 space, u3
 	walk->hash = ir_hash_mix(ir_hash_mix(walk->hash, place), space | (u64)position << 32);
 }
 
+/* A frame of a runtime, which means something in its process alone. */
+IR_GLOBAL int ir_walk_push_made(struct ir_walk *walk, u64 place, u32 space, u32 position)
+{
+	if (!walk)
+		return 0;
+	walk->anonymous = 1;
+	ir_walk_push_frame(walk, place, space, position);
+	return 0;
+}
+
 /* A frame of native code, at a stated address of an image. */
 IR_INLINE void ir_walk_push(struct ir_walk *walk, u64 address, u32 image, u32 flags)
 {

@@ -238,26 +238,29 @@ IR_INLINE bool ir_step_plain(struct ir_walk *walk, const struct ir_rule *rule)
  * The frame pointer of code that changes stacks (Go's asmcgocall and vDSO callers) may lie anywhere; else it must lie
  * above rsp. Equality happens in a function that has just pushed it.
  */
-IR_INLINE void ir_step_frame_pointer(struct ir_walk *walk, bool changes_stack)
+IR_GLOBAL int ir_step_frame_pointer(struct ir_walk *walk, int changes_stack)
 {
+	if (!walk)
+		return 0;
 	u64 pc, caller_fp, fp = walk->registers.general[IR_RBP];
 
 	if (!((walk->valid >> IR_RBP) & 1)) {
 		ir_walk_stop(walk, IR_STOP_REGISTER_LOST);
-		return;
+		return 0;
 	}
 	if ((!changes_stack && fp < walk->registers.general[IR_RSP]) || (fp & 7)) {
 		ir_walk_stop(walk, IR_STOP_BAD_FRAME_POINTER);
-		return;
+		return 0;
 	}
 	ir_stack_cover(walk, fp);
 	if (!ir_read_stack(walk, fp + 8, &pc) || !ir_read_stack(walk, fp, &caller_fp)) {
 		ir_walk_stop(walk, IR_STOP_STACK_UNREADABLE);
-		return;
+		return 0;
 	}
 	walk->registers.pc = pc;
 	walk->registers.general[IR_RSP] = fp + 16;
 	walk->registers.general[IR_RBP] = caller_fp;
 	walk->valid = (1u << IR_RSP) | (1u << IR_RBP);
 	walk->return_address = 1;
+	return 0;
 }

@@ -135,8 +135,7 @@ IR_INLINE bool ir_hotspot_interpreted(struct ir_walk *walk, const struct ir_hots
 	u32 index = ir_hotspot_bytecode(walk, bytecode, const_method + jvm->bytecodes, told.code_size);
 	u64 check = ir_hash_mix(const_method, told.code_size | (u64)told.name << 16 | (u64)told.signature << 32);
 
-	walk->anonymous = 1;
-	ir_walk_push_frame(walk, ir_frame_place(frame.method, IR_RUNTIME_HOT_SPOT, 0), (u32)(check >> 32),
+	ir_walk_push_made(walk, ir_frame_place(frame.method, IR_RUNTIME_HOT_SPOT, 0), (u32)(check >> 32),
 			   IR_HOTSPOT_INTERPRETED | index);
 	walk->registers.pc = frame.return_address;
 	/* What has called it compiled has its frame beneath the arguments, which were put elsewhere. */
@@ -210,7 +209,7 @@ IR_INLINE bool ir_hotspot_is_passage(u64 name)
 	return name == IR_HOTSPOT_VTABLE || name == IR_HOTSPOT_ADAPTER || name == IR_HOTSPOT_HANDLE;
 }
 
-/* Words that a stub without a frame may have pushed: C1's check of subtypes pushes four. */
+/* Words that a stub without a frame may have pushed: none, rbp, or the four of C1's check of subtypes. */
 #define IR_HOTSPOT_STUB_WORDS 4
 
 /* Whether the return address in a word of the stack is of a call into this blob. */
@@ -249,7 +248,7 @@ IR_GLOBAL int ir_hotspot_leave_stub(struct ir_walk *walk, const struct ir_hotspo
 		cfa = fp + 16;
 	} else if (!walk->return_address) {
 		/* What it has pushed so far, rbp among it or not, is still in its register. */
-		IR_KEEP_LOOP for (u32 word = 0; word <= IR_HOTSPOT_STUB_WORDS && !cfa; word++)
+		IR_KEEP_LOOP for (u32 word = 0; word <= IR_HOTSPOT_STUB_WORDS && !cfa; word += word ? IR_HOTSPOT_STUB_WORDS - 1 : 1)
 			if (ir_hotspot_is_call_of(jvm, blob, sp + word * 8))
 				cfa = sp + word * 8 + 8;
 	}
@@ -272,8 +271,7 @@ IR_INLINE bool ir_hotspot_step(struct ir_walk *walk, const struct ir_hotspot_sta
 	if ((blob.name == IR_HOTSPOT_NMETHOD || blob.name == IR_HOTSPOT_NATIVE) &&
 	    !ir_read_user(&check, sizeof(check), blob.start + jvm->compile_id))
 		return false;
-	walk->anonymous = 1;
-	ir_walk_push_frame(walk, ir_frame_place(blob.start, IR_RUNTIME_HOT_SPOT, 0), check,
+	ir_walk_push_made(walk, ir_frame_place(blob.start, IR_RUNTIME_HOT_SPOT, 0), check,
 			   (u32)(pc - blob.start) & ~IR_HOTSPOT_INTERPRETED);
 	if (walk->done)
 		return true;

@@ -101,8 +101,7 @@ IR_INLINE u32 ir_python_position(const struct ir_python_frame *frame, u64 code, 
 IR_INLINE bool ir_python_give_up(struct ir_walk *walk)
 {
 	walk->python_frame = 0;
-	walk->anonymous = 1;
-	ir_walk_push_frame(walk, ir_frame_place(0, IR_RUNTIME_PYTHON, IR_FRAME_LOW_CONFIDENCE), 0, 0);
+	ir_walk_push_made(walk, ir_frame_place(0, IR_RUNTIME_PYTHON, IR_FRAME_LOW_CONFIDENCE), 0, 0);
 	return false;
 }
 
@@ -145,8 +144,7 @@ IR_APART bool ir_python_step(struct ir_walk *walk)
 
 	if (!ir_python_check(code, python, &check))
 		return ir_python_give_up(walk);
-	walk->anonymous = 1;
-	ir_walk_push_frame(walk, ir_frame_place(code, IR_RUNTIME_PYTHON, 0), check,
+	ir_walk_push_made(walk, ir_frame_place(code, IR_RUNTIME_PYTHON, 0), check,
 			   ir_python_position(&frame, code, python));
 	return python->run == IR_PYTHON_SHIM || (python->run == IR_PYTHON_ENTRY && frame.mark == 0);
 }

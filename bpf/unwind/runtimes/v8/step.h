@@ -135,8 +135,7 @@ IR_INLINE void ir_v8_interpreted(struct ir_walk *walk, const struct ir_v8_functi
 {
 	walk->count -= 1;
 	walk->hash = walk->held_hash;
-	walk->anonymous = 1;
-	ir_walk_push_frame(walk, ir_frame_place(function->shared & ~7ULL, IR_RUNTIME_V8, 0),
+	ir_walk_push_made(walk, ir_frame_place(function->shared & ~7ULL, IR_RUNTIME_V8, 0),
 			   (u32)(function->hash >> 32), bytecode);
 }
 
@@ -188,8 +187,7 @@ IR_INLINE void ir_v8_compiled(struct ir_walk *walk, const struct ir_v8_function 
 	u64 pc = walk->registers.pc - walk->return_address;
 	u32 space = (u32)(pc >> 32) << 16 | (u32)(function->hash >> 48);
 
-	walk->anonymous = 1;
-	ir_walk_push_frame(walk, ir_frame_place((function->shared & ~7ULL) | IR_V8_COMPILED, IR_RUNTIME_V8, flags),
+	ir_walk_push_made(walk, ir_frame_place((function->shared & ~7ULL) | IR_V8_COMPILED, IR_RUNTIME_V8, flags),
 			   space, (u32)pc);
 }
 
