@@ -39,6 +39,11 @@ impl Wanted {
         self.count += usize::from(pages.insert(key.page));
     }
 
+    /// Whether pages may be asked for that no walk lacks yet: half of the room is for those that one does.
+    pub(super) fn has_room_ahead(&self) -> bool {
+        self.count + self.in_flight.len() < self.limit / 2
+    }
+
     /// Nothing waits, and nothing is being made.
     pub(super) fn is_idle(&self) -> bool {
         self.count == 0 && self.in_flight.is_empty()
@@ -83,6 +88,22 @@ impl Wanted {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_wanted_ahead_leaves_room_to_what_walks_lack() {
+        let mut wanted = Wanted::with_limit(8);
+        let key = |image, page| PageKey { image, page };
+        let ahead = (0..100).take_while(|page| {
+            let has_room = wanted.has_room_ahead();
+            if has_room {
+                wanted.add(key(1, *page));
+            }
+            has_room
+        });
+        assert_eq!(ahead.count(), 4);
+        wanted.add(key(2, 7));
+        assert_eq!((wanted.take(2), wanted.take(1).len()), (vec![7], 4));
+    }
 
     #[test]
     fn images_take_turns_and_a_page_is_made_once() {

@@ -61,7 +61,7 @@ impl Pipeline {
             let images = &self.images;
             let keys = space.mappings.iter().flat_map(|code| pages_of(code, images));
             for key in keys.collect::<Vec<_>>() {
-                self.images.want(key, tables);
+                self.images.want_ahead(key, tables);
             }
         }
     }

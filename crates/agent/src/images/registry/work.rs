@@ -41,6 +41,13 @@ impl ImageRegistry {
         }
     }
 
+    /// The same for a page that no walk lacks yet, if there is room beside what walks do. Such a page is wanted again when one does.
+    pub(crate) fn want_ahead(&mut self, key: PageKey, tables: &dyn Tables) {
+        if self.wanted.has_room_ahead() {
+            self.want(key, tables);
+        }
+    }
+
     /// Gives the reading thread what it can take: files that are to be read and wanted pages take turns.
     pub(super) fn send(&mut self) {
         while self.in_flight < QUEUE {
