@@ -68,6 +68,8 @@ pub(crate) struct Pipeline {
     questions: usize,
     /// Of these, and of the answers that wait, those about functions: samples have no names without them.
     function_questions: usize,
+    /// Processes with runtimes whose pages are to be asked for.
+    lacking_pages: Vec<u32>,
     /// When the perf maps of processes were last asked for, by pid.
     perf_maps: HashMap<u32, u64>,
     /// Stacks with frames of runtimes that were seen in the open window.
@@ -97,6 +99,7 @@ impl Pipeline {
             unscanned: running,
             questions: 0,
             function_questions: 0,
+            lacking_pages: Vec::new(),
             perf_maps: HashMap::new(),
             seen_stacks: HashSet::new(),
             last_house_ns: now_ns,

@@ -53,7 +53,8 @@ fn runtimes_of<'i>(
 impl Pipeline {
     /// A stack that waits for a page has no frames of interpreters: what is mapped beside one has its pages made at once.
     pub(super) fn want_pages_of_runtimes(&mut self, tables: &dyn Tables) {
-        for (_, process) in self.table.iter_mut() {
+        for pid in std::mem::take(&mut self.lacking_pages) {
+            let Some(process) = self.table.get_mut(pid) else { continue };
             let space = process.current_mut();
             if !std::mem::take(&mut space.runtimes.lacks_pages) {
                 continue;
