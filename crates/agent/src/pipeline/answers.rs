@@ -67,7 +67,7 @@ impl Pipeline {
         if is_it && !ask.runtimes.is_empty() && space.runtimes.attachments.take(runtimes, now_ns) {
             learn_runtimes(space, &self.images);
             space.changed();
-            self.lacking_pages.push(ask.pid);
+            self.lacking_pages.insert((ask.pid, space.id));
         }
         let (pid, id, is_gone) = (ask.pid, space.id, space.asked == Asked::Gone);
         let has_more = !space.wanted_functions.is_empty();
@@ -144,9 +144,7 @@ impl Pipeline {
             set.iter_mut().zip(&known).for_each(|(code, image)| code.image = *image);
             space.changed();
             learn_runtimes(space, images);
-            if space.runtimes.lacks_pages {
-                self.lacking_pages.push(pid);
-            }
+            self.lacking_pages.insert((pid, id));
         }
         // Of very many, those that nobody has come upon stay as they are.
         let is_crowded = space.mappings.is_crowded();

@@ -19,7 +19,7 @@ mod tests;
 mod windows;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     fmt,
 };
 
@@ -27,7 +27,11 @@ use infrared_bpf::Record;
 
 use self::deferred_queue::{DeferredQueue, News};
 use crate::{
-    config::Pace, images::ImageRegistry, losses::Losses, reader::Answer, watch::ProcessTable,
+    config::Pace,
+    images::ImageRegistry,
+    losses::Losses,
+    reader::Answer,
+    watch::{ProcessTable, SpaceId},
     window::Window,
 };
 
@@ -68,8 +72,8 @@ pub(crate) struct Pipeline {
     questions: usize,
     /// Of these, and of the answers that wait, those about functions: samples have no names without them.
     function_questions: usize,
-    /// Processes with runtimes whose pages are to be asked for.
-    lacking_pages: Vec<u32>,
+    /// Address spaces whose runtimes were learnt anew: what they need of pages is to be asked for.
+    lacking_pages: BTreeSet<(u32, SpaceId)>,
     /// When the perf maps of processes were last asked for, by pid.
     perf_maps: HashMap<u32, u64>,
     /// Stacks with frames of runtimes that were seen in the open window.
@@ -99,7 +103,7 @@ impl Pipeline {
             unscanned: running,
             questions: 0,
             function_questions: 0,
-            lacking_pages: Vec::new(),
+            lacking_pages: BTreeSet::new(),
             perf_maps: HashMap::new(),
             seen_stacks: HashSet::new(),
             last_house_ns: now_ns,

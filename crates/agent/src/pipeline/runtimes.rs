@@ -33,7 +33,6 @@ pub(super) fn learn_runtimes(space: &mut Space, images: &ImageRegistry) {
             known.push(namer);
         }
     }
-    runtimes.lacks_pages = !known.is_empty();
     runtimes.namers = known;
     runtimes.states = infrared_runtimes::states(found, attached);
 }
@@ -53,10 +52,10 @@ fn runtimes_of<'i>(
 impl Pipeline {
     /// A stack that waits for a page has no frames of interpreters: what is mapped beside one has its pages made at once.
     pub(super) fn want_pages_of_runtimes(&mut self, tables: &dyn Tables) {
-        for pid in std::mem::take(&mut self.lacking_pages) {
-            let Some(process) = self.table.get_mut(pid) else { continue };
-            let space = process.current_mut();
-            if !std::mem::take(&mut space.runtimes.lacks_pages) {
+        for (pid, id) in std::mem::take(&mut self.lacking_pages) {
+            let Some(process) = self.table.get(pid) else { continue };
+            let space = process.current();
+            if space.id != id || space.runtimes.namers.is_empty() {
                 continue;
             }
             let images = &self.images;

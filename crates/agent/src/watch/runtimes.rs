@@ -13,8 +13,6 @@ pub(crate) struct Runtimes {
     /// How what their frames run is read.
     pub(crate) namers: Vec<Namer>,
     pub(crate) attachments: Attachments,
-    /// Stacks are to be walked without waiting for pages of tables: they are asked for.
-    pub(crate) lacks_pages: bool,
 }
 
 /// Until the first answer of nothing is doubted; doubled up to the last, as a machine may be started later or never.
