@@ -25,6 +25,7 @@ mod perf_maps;
 mod resolve;
 mod split_file;
 mod stats;
+mod symbol_names;
 mod symbolizer;
 mod text_lines;
 mod texts;

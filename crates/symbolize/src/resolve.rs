@@ -7,18 +7,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use object::elf::{SHT_DYNSYM, SHT_SYMTAB};
-
 use crate::debug_file::{self, CheckedFile, DebugFiles, DebugSearch};
 use crate::demangle::is_mangled;
 use crate::dwarf::{self, DebugBudget, DwarfIndex, Frames, Kept, Opener, SplitUnits};
-use crate::elf::symbols::{self, Symbol, SymbolTable};
-use crate::elf::{Elf, function_starts, plt, reach};
+use crate::elf::symbol_index::KnownSymbols;
+use crate::elf::{Elf, function_starts};
 use crate::error::{Error, Result};
 use crate::go::{GoFrame, GoFrames, GoTables};
 use crate::line::Frame;
 use crate::split_file::SplitSearch;
 use crate::stats::Stats;
+use crate::symbol_names::Named;
 
 /// Reads of debug information in one batch, for each byte of the transient budget: by default 256
 /// million, about two seconds of work. A file that needs more is not tried again.
@@ -29,6 +28,7 @@ const READS_PER_BYTE: u64 = 4;
 pub(crate) struct ImageMemory {
     pub(crate) dwarf: DwarfIndex,
     pub(crate) kept: Kept,
+    pub(crate) symbols: KnownSymbols,
     checked: Option<CheckedFile>,
     /// Its debug information has exceeded the budget.
     too_costly: bool,
@@ -44,6 +44,8 @@ pub(crate) struct Resolver<'a> {
     pub(crate) transient_bytes: u64,
     /// Bytes of debug information held from this batch to the next.
     pub(crate) packed_bytes: usize,
+    /// Bytes of the order of its own symbols, held likewise.
+    pub(crate) symbol_bytes: usize,
 }
 
 impl Resolver<'_> {
@@ -61,9 +63,8 @@ impl Resolver<'_> {
         };
         let without_go: Vec<u64> = svmas.iter().copied().filter(|a| !go.contains_key(a)).collect();
         let mut inlined = self.dwarf(separate.as_ref(), &without_go);
-        let mini = self.mini_debug();
         let separate = separate.as_ref().map(|files| &files.debug);
-        let mut names = self.symbols(separate, mini.as_ref(), svmas);
+        let mut names = self.symbols(separate, svmas);
         let compose = svmas.iter().map(|svma| {
             let symbol = names.remove(svma);
             match go.remove(svma) {
@@ -138,92 +139,8 @@ impl Resolver<'_> {
         read.map(|frames| frames.by_svma).unwrap_or_default()
     }
 
-    fn mini_debug(&mut self) -> Option<Elf> {
-        let mini = self.binary.mini_debug(self.transient_bytes / 4);
-        self.count(mini).flatten()
-    }
-
-    /// The symbol that names each address, if any has.
-    fn symbols(
-        &mut self,
-        separate: Option<&Elf>,
-        mini: Option<&Elf>,
-        svmas: &[u64],
-    ) -> HashMap<u64, Named> {
-        let full = SymbolTable::of_kind(self.binary, SHT_SYMTAB);
-        let dynamic = SymbolTable::of_kind(self.binary, SHT_DYNSYM);
-        let (own, beside) = if full.is_some() { (full, dynamic) } else { (dynamic, None) };
-        let own: Vec<SymbolTable<'_>> = own.into_iter().collect();
-        let others = [separate, mini].into_iter().flatten();
-        let others = others.filter_map(|elf| SymbolTable::of_kind(elf, SHT_SYMTAB)).chain(beside);
-        let others: Vec<SymbolTable<'_>> = others.collect();
-        let first_choice = self.count(symbols::find(&own, svmas)).unwrap_or_default();
-        let second_choice = self.count(symbols::find(&others, svmas)).unwrap_or_default();
-        let plt = self.count(plt::names(self.binary, svmas)).unwrap_or_default();
-        let [beyond_first, beyond_second] =
-            [&first_choice, &second_choice].map(|choice| self.beyond(svmas, choice));
-        let mut names = HashMap::new();
-        for (i, &svma) in svmas.iter().enumerate() {
-            let reaches = |beyond: &HashMap<u64, bool>| beyond.get(&svma) != Some(&true);
-            let own_symbol =
-                first_choice.get(i).copied().flatten().filter(|_| reaches(&beyond_first));
-            let second =
-                second_choice.get(i).copied().flatten().filter(|_| reaches(&beyond_second));
-            let stub = plt.get(&svma).filter(|_| own_symbol.is_none_or(|s| s.size == 0));
-            let chosen = stub.map(|name| Named::stub(name)).or_else(|| {
-                let (symbol, tables, own) = choose(own_symbol, second, (&own, &others))?;
-                let name = tables.get(symbol.table)?.name(&symbol).ok()?;
-                (!name.is_empty()).then(|| Named { name: name.into(), start: symbol.start, own })
-            });
-            if let Some(chosen) = chosen {
-                names.insert(svma, chosen);
-            }
-        }
-        names
-    }
-
-    /// Where a symbol without a size does not reach.
-    fn beyond(&mut self, svmas: &[u64], symbols: &[Option<Symbol>]) -> HashMap<u64, bool> {
-        let named =
-            svmas.iter().zip(symbols).filter_map(|(svma, symbol)| Some((*svma, (*symbol)?)));
-        let named: Vec<(u64, Symbol)> = named.collect();
-        let beyond = reach::beyond(self.binary, &named);
-        self.count(beyond).unwrap_or_default()
-    }
-
-    fn count<T>(&mut self, result: Result<T>) -> Option<T> {
+    pub(crate) fn count<T>(&mut self, result: Result<T>) -> Option<T> {
         result.inspect_err(|error| self.stats.count(error)).ok()
-    }
-}
-
-type Tables<'a, 'e> = &'a [SymbolTable<'e>];
-
-/// The binary's own symbol, unless it has no size and another table has one that starts later.
-fn choose<'a, 'e>(
-    own: Option<Symbol>,
-    other: Option<Symbol>,
-    (own_tables, other_tables): (Tables<'a, 'e>, Tables<'a, 'e>),
-) -> Option<(Symbol, Tables<'a, 'e>, bool)> {
-    match (own, other) {
-        (Some(own), Some(other)) if own.size == 0 && other.start > own.start => {
-            Some((other, other_tables, false))
-        }
-        (Some(own), _) => Some((own, own_tables, true)),
-        (None, other) => other.map(|other| (other, other_tables, false)),
-    }
-}
-
-/// A symbol's name for an address.
-struct Named {
-    name: Arc<str>,
-    start: u64,
-    /// From the table that goes before DWARF.
-    own: bool,
-}
-
-impl Named {
-    fn stub(name: &str) -> Self {
-        Self { name: name.into(), start: 0, own: true }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::debug_file::DebugSearch;
 use crate::demangle::demangle;
 use crate::dwarf::Kept;
 use crate::elf::Elf;
+use crate::elf::symbol_index::KnownSymbols;
 use crate::input::ReadAt;
 use crate::line::{Frame, Line, Symbolized};
 use crate::resolve::{ImageMemory, Resolver};
@@ -26,7 +27,7 @@ const MAX_IMAGES: usize = 4096;
 pub struct Limits {
     /// Named addresses, with their strings.
     pub result_bytes: usize,
-    /// Where units and functions are in debug information, kept between batches.
+    /// Where units and functions are in debug information, and where symbols start, kept between batches.
     pub index_bytes: usize,
     /// Sections of debug information that their files have compressed, kept between batches for the images that were named last:
     /// compressed anew, in pages, to about half.
@@ -148,6 +149,7 @@ impl Symbolizer {
             stats: &mut self.stats,
             transient_bytes: self.limits.transient_bytes,
             packed_bytes: self.limits.packed_bytes,
+            symbol_bytes: self.limits.index_bytes / 2,
         };
         let frames = resolver.resolve(missing);
         let named = missing.iter().zip(&frames);
@@ -185,6 +187,10 @@ impl Symbolizer {
         for (_, (_, memory)) in &mut self.images {
             memory.dwarf.shrink(self.limits.index_bytes - indexes);
             indexes += memory.dwarf.size();
+            if indexes + memory.symbols.size() > self.limits.index_bytes {
+                memory.symbols = KnownSymbols::default();
+            }
+            indexes += memory.symbols.size();
             if kept + memory.kept.size() > self.limits.packed_bytes {
                 memory.kept = Kept::default();
             }
@@ -198,7 +204,8 @@ impl Symbolizer {
 
     /// Bytes held between batches, about.
     pub fn size(&self) -> usize {
-        let held = |memory: &ImageMemory| memory.dwarf.size() + memory.kept.size();
+        let held =
+            |memory: &ImageMemory| memory.dwarf.size() + memory.symbols.size() + memory.kept.size();
         let indexes: usize = self.images.iter().map(|(_, (_, memory))| held(memory)).sum();
         self.results.bytes() + indexes
     }

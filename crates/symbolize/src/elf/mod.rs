@@ -10,6 +10,7 @@ pub(crate) mod reach;
 pub(crate) mod relocations;
 pub(crate) mod section;
 mod stand_ins;
+pub(crate) mod symbol_index;
 pub(crate) mod symbols;
 
 use std::io::BufReader;

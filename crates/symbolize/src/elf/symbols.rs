@@ -1,6 +1,6 @@
 //! Symbol tables, searched in one streaming pass for a batch of addresses. The largest tables in
-//! use (a compiler, a JVM) are a few MiB, which a pass reads from the page cache in milliseconds; so
-//! no table is kept in memory, whatever its size.
+//! use (a compiler, a JVM) are a few MiB, which a pass reads from the page cache in milliseconds. For an
+//! image that is named again and again, [`symbol_index`](super::symbol_index) keeps the order of its own.
 //!
 //! The choice among symbols is that of `llvm-symbolizer` 14: the nearest start at or before the
 //! address, of these the largest, of these the last in the table (locals come first in a table, so
@@ -42,7 +42,7 @@ pub(crate) struct Symbol {
 }
 
 impl Symbol {
-    fn encloses(&self, svma: u64) -> bool {
+    pub(super) fn encloses(&self, svma: u64) -> bool {
         svma >= self.start && svma - self.start < self.size
     }
 
@@ -70,28 +70,49 @@ impl<'a> SymbolTable<'a> {
         string_at(self.elf, &self.strings, symbol.name)
     }
 
-    /// Calls `visit` with each entry in order.
-    fn for_each(&self, mut visit: impl FnMut(&Sym64<LE>)) -> Result<()> {
-        let count = self.symbols.size / SYMBOL_SIZE;
+    /// Entries of the table.
+    pub(super) fn count(&self) -> u64 {
+        self.symbols.size / SYMBOL_SIZE
+    }
+
+    /// The symbol of that number, if it is one that names code.
+    pub(super) fn symbol(&self, number: u32) -> Result<Option<Symbol>> {
+        let at = u64::from(number) * SYMBOL_SIZE;
+        if u64::from(number) >= self.count() {
+            return Ok(None);
+        }
+        let mut bytes = [0; SYMBOL_SIZE as usize];
+        read_exact_at(&**self.elf.source(), &mut bytes, self.offset(at)?)?;
+        let (entry, _) =
+            pod::from_bytes::<Sym64<LE>>(&bytes).map_err(|()| Error::Malformed("symbol table"))?;
+        Ok(code_symbol(entry, 0))
+    }
+
+    /// Where in the file the byte `at` of the table is.
+    fn offset(&self, at: u64) -> Result<u64> {
+        at.checked_add(self.symbols.offset).ok_or(Error::Malformed("symbol table offset"))
+    }
+
+    /// Calls `visit` with each entry in order, and its number.
+    pub(super) fn for_each(&self, mut visit: impl FnMut(u64, &Sym64<LE>)) -> Result<()> {
+        let count = self.count();
         let mut buffer = vec![0; CHUNK_SYMBOLS * SYMBOL_SIZE as usize];
         let mut index = 0;
         while index < count {
             let n = (count - index).min(CHUNK_SYMBOLS as u64);
-            let at = (index * SYMBOL_SIZE)
-                .checked_add(self.symbols.offset)
-                .ok_or(Error::Malformed("symbol table offset"))?;
+            let at = self.offset(index * SYMBOL_SIZE)?;
             let chunk = &mut buffer[..(n * SYMBOL_SIZE) as usize];
             read_exact_at(&**self.elf.source(), chunk, at)?;
             let (symbols, _) = pod::slice_from_bytes::<Sym64<LE>>(chunk, n as usize)
                 .map_err(|()| Error::Malformed("symbol table"))?;
-            symbols.iter().for_each(&mut visit);
+            (index..).zip(symbols).for_each(|(number, symbol)| visit(number, symbol));
             index += n;
         }
         Ok(())
     }
 
     /// A size 0 symbol does not reach out of its section.
-    fn same_section(&self, symbol: &Symbol, svma: u64) -> bool {
+    pub(super) fn same_section(&self, symbol: &Symbol, svma: u64) -> bool {
         self.elf.section_of_symbol(symbol.section).is_none_or(|s| s.contains(svma))
     }
 }
@@ -120,7 +141,7 @@ pub(crate) fn string_at(elf: &Elf, strings: &Section, offset: u32) -> Result<Str
 pub(crate) fn find(tables: &[SymbolTable<'_>], svmas: &[u64]) -> Result<Vec<Option<Symbol>>> {
     let mut search = Search::new(svmas);
     for (index, table) in tables.iter().enumerate() {
-        table.for_each(|entry| {
+        table.for_each(|_, entry| {
             if let Some(symbol) = code_symbol(entry, index) {
                 search.offer(symbol);
             }
@@ -129,7 +150,8 @@ pub(crate) fn find(tables: &[SymbolTable<'_>], svmas: &[u64]) -> Result<Vec<Opti
     Ok(search.finish(|symbol, svma| tables[symbol.table].same_section(symbol, svma)))
 }
 
-fn code_symbol(entry: &Sym64<LE>, table: usize) -> Option<Symbol> {
+/// Of the table of that index in the list given to [`find`].
+pub(super) fn code_symbol(entry: &Sym64<LE>, table: usize) -> Option<Symbol> {
     let kind = entry.st_info & 0xf;
     let named_kind =
         matches!(kind, elf::STT_NOTYPE | elf::STT_FUNC | elf::STT_OBJECT | elf::STT_GNU_IFUNC);
