@@ -11,6 +11,8 @@ use crate::error::Error;
 
 /// More than any linker's output has; object files with a section for each function are not images.
 const MAX_SECTIONS: usize = 4096;
+/// Bytes of the names of sections.
+const MAX_NAMES: u64 = 1 << 20;
 
 /// A section header.
 #[derive(Debug, Clone)]
@@ -48,12 +50,19 @@ pub(super) fn read_table<'d, R: ReadRef<'d>>(
         Ok(count) if count <= MAX_SECTIONS => {}
         _ => return Vec::new(),
     }
-    let Ok(table) = header.sections(LittleEndian, data) else { return Vec::new() };
-    table
+    let Ok(headers) = header.section_headers(LittleEndian, data) else { return Vec::new() };
+    // All names at once: one by one, each is a read of the file.
+    let names = header.shstrndx(LittleEndian, data).ok();
+    let names = names.and_then(|index| headers.get(index as usize)?.file_range(LittleEndian));
+    let names = names.filter(|(_, size)| *size <= MAX_NAMES);
+    let names = names.and_then(|(offset, size)| data.read_bytes_at(offset, size).ok());
+    let Some(names) = names else { return Vec::new() };
+    headers
         .iter()
         .filter_map(|header| {
+            let name = names.get(header.sh_name(LittleEndian) as usize..)?;
             Some(Section {
-                name: table.section_name(LittleEndian, header).ok()?,
+                name: &name[..name.iter().position(|byte| *byte == 0)?],
                 address: header.sh_addr(LittleEndian),
                 size: header.sh_size(LittleEndian),
                 flags: header.sh_flags(LittleEndian),
