@@ -18,8 +18,9 @@ use crate::{
     mapped::Mapped,
 };
 
-/// How long slabs stay at hand. A view's pages are all mapped at once, and count as our memory as long.
-const AT_HAND: Duration = Duration::from_secs(1);
+/// How long slabs stay at hand. A view's pages are all mapped at once, which takes 10 µs a slab or more, and count as our memory
+/// as long.
+const AT_HAND: Duration = Duration::from_secs(5);
 
 /// What a kind of slab is called and how large it is.
 #[derive(Clone, Copy, Debug)]

@@ -215,7 +215,10 @@ fn pages_of(words: [u64; IR_COPY_WORDS as usize]) -> impl Iterator<Item = u32> {
 
 fn elements<T: Pod>(bytes: &[u8], count: u32) -> Option<Vec<T>> {
     let size = size_of::<T>();
-    bytes.get(..(count as usize).checked_mul(size)?)?.chunks_exact(size).map(read).collect()
+    let bytes = bytes.get(..(count as usize).checked_mul(size)?)?;
+    let mut elements = Vec::with_capacity(count as usize);
+    elements.extend(bytes.chunks_exact(size).filter_map(read::<T>));
+    Some(elements)
 }
 
 #[cfg(test)]
