@@ -13,7 +13,7 @@ use super::Bytes;
 use super::section::CfiSection;
 use crate::arch::Registers;
 use crate::error::Error;
-use crate::image::{Image, Sparse};
+use crate::image::{Image, Place, Sparse};
 use crate::spans::Span;
 use crate::table::Stats;
 
@@ -314,7 +314,7 @@ fn find<'d, R: ReadRef<'d>>(
     header: Option<u64>,
 ) -> Result<Option<Sparse<'d>>, Error> {
     if let Some(place) = image.section_place(".eh_frame")? {
-        return Ok(Some(Sparse::new(place)));
+        return sparse(place);
     }
     if let Some(data) = image.section_data(".eh_frame")? {
         return Ok(Some(Sparse::whole(data.address, data.bytes)));
@@ -327,7 +327,14 @@ fn find<'d, R: ReadRef<'d>>(
         let gimli::Pointer::Direct(address) = parsed.eh_frame_ptr() else { return None };
         image.place_from(address)
     });
-    Ok(from_header.map(Sparse::new))
+    from_header.map_or(Ok(None), sparse)
+}
+
+fn sparse<'d>(place: Place) -> Result<Option<Sparse<'d>>, Error> {
+    if place.len == 0 {
+        return Ok(None);
+    }
+    Sparse::new(place).map(Some).ok_or(Error::UnreadableSection(".eh_frame"))
 }
 
 /// The search table at `header`, if it is of the form that linkers write and of the section at `eh_frame`.
@@ -344,8 +351,9 @@ fn table<'d, R: ReadRef<'d>>(
     }
     let mut place = image.place_from(header.checked_add(HEADER as u64)?)?;
     let len = count.checked_mul(ENTRY)?;
-    (len <= place.len).then(|| {
-        place.len = len;
-        Sparse::new(place)
-    })
+    if len > place.len {
+        return None;
+    }
+    place.len = len;
+    Sparse::new(place)
 }

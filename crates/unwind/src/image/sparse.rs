@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use memmap2::MmapMut;
 use object::ReadRef;
 
 use super::Image;
@@ -18,30 +19,48 @@ pub(crate) struct Place {
     pub(crate) len: usize,
 }
 
-/// The bytes of a section at the offsets that they have there. What was not read is zero: of a zeroed allocation only
-/// the pages that are written take memory.
+/// The bytes of a section at the offsets that they have there. What was not read is zero.
 #[derive(Debug)]
 pub(crate) struct Sparse<'d> {
     pub(crate) place: Place,
-    bytes: Cow<'d, [u8]>,
+    bytes: Bytes<'d>,
     is_read: Vec<bool>,
     read_bytes: usize,
 }
 
+#[derive(Debug)]
+enum Bytes<'d> {
+    /// A mapping of its own, of which only what is written takes memory. An allocator clears megabytes for some kilobytes.
+    Parts(MmapMut),
+    Whole(Cow<'d, [u8]>),
+}
+
+impl Bytes<'_> {
+    fn get(&self) -> &[u8] {
+        match self {
+            Self::Parts(bytes) => bytes,
+            Self::Whole(bytes) => bytes,
+        }
+    }
+}
+
 impl<'d> Sparse<'d> {
-    pub(crate) fn new(place: Place) -> Self {
+    /// `None` if it is empty, or there is no address space for it.
+    pub(crate) fn new(place: Place) -> Option<Self> {
         let is_read = vec![false; place.len.div_ceil(BLOCK)];
-        Self { place, bytes: Cow::Owned(vec![0; place.len]), is_read, read_bytes: 0 }
+        let bytes = Bytes::Parts(MmapMut::map_anon(place.len).ok()?);
+        Some(Self { place, bytes, is_read, read_bytes: 0 })
     }
 
     /// A section whose contents are at hand.
     pub(crate) fn whole(address: u64, bytes: Cow<'d, [u8]>) -> Self {
         let place = Place { address, file_offset: 0, len: bytes.len() };
-        Self { place, read_bytes: bytes.len(), bytes, is_read: Vec::new() }
+        let read_bytes = bytes.len();
+        Self { place, bytes: Bytes::Whole(bytes), is_read: Vec::new(), read_bytes }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.get()
     }
 
     /// How much of it was read.
@@ -53,7 +72,7 @@ impl<'d> Sparse<'d> {
     pub(crate) fn read_all<R: ReadRef<'d>>(&mut self, image: &Image<'d, R>) -> Option<()> {
         if self.read_bytes < self.place.len {
             let Place { file_offset, len, .. } = self.place;
-            self.bytes = Cow::Borrowed(image.file_bytes(file_offset, len as u64)?);
+            self.bytes = Bytes::Whole(Cow::Borrowed(image.file_bytes(file_offset, len as u64)?));
             self.is_read = Vec::new();
             self.read_bytes = len;
         }
@@ -78,7 +97,7 @@ impl<'d> Sparse<'d> {
             }
             at += run.max(1);
         }
-        self.bytes.get(range)
+        self.bytes.get().get(range)
     }
 
     fn read_blocks<R: ReadRef<'d>>(
@@ -89,7 +108,9 @@ impl<'d> Sparse<'d> {
         let range = blocks.start * BLOCK..(blocks.end * BLOCK).min(self.place.len);
         let file_offset = self.place.file_offset.checked_add(range.start as u64)?;
         let read = image.file_bytes(file_offset, range.len() as u64)?;
-        self.bytes.to_mut()[range.clone()].copy_from_slice(read);
+        // What is whole has no blocks to be read.
+        let Bytes::Parts(bytes) = &mut self.bytes else { return None };
+        bytes.get_mut(range.clone())?.copy_from_slice(read);
         self.is_read[blocks].fill(true);
         self.read_bytes += range.len();
         Some(())
