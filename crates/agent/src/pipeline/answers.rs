@@ -215,10 +215,12 @@ fn take_files(
 /// What is known of the image behind a mapping by now: its bias as soon as its headers are read, and the image that stands
 /// for all with the same contents.
 fn follow(code: &MappedCode, images: &mut ImageRegistry) -> ImageRef {
-    if code.image == ImageRef::Unresolved && code.mapping.kind == MappingKind::Vdso {
-        return images.vdso();
-    }
-    let ImageRef::Known { image, bias: None } = code.image else { return code.image };
+    let is_vdso = code.mapping.kind == MappingKind::Vdso;
+    let begun = match code.image {
+        ImageRef::Unresolved if is_vdso => images.vdso(),
+        known => known,
+    };
+    let ImageRef::Known { image, bias: None } = begun else { return begun };
     let canonical = images.canonical(image);
     // It made room for others: its file is looked for again.
     let Some(found) = images.get(canonical) else { return ImageRef::Unresolved };

@@ -6,7 +6,7 @@ use infrared_bpf::abi::{IR_IMAGE_FIRST, ir_frame};
 use infrared_processes::maps::{Mapping, MappingKind};
 
 use super::functions::{FunctionKey, FunctionWanted, Functions, WantedFunctions};
-use super::mappings::{ImageRef, MappingSet};
+use super::mappings::{ImageRef, MappedCode, MappingSet};
 use super::runtimes::Runtimes;
 use crate::images::ImageId;
 
@@ -191,7 +191,7 @@ impl Space {
         !self.come_upon.is_empty()
     }
 
-    /// Takes the mappings whose files are to be opened.
+    /// Takes the mappings whose files are to be opened. The vDSO has none: its image is known without.
     pub(crate) fn take_unresolved(&mut self) -> Vec<Mapping> {
         if !self.is_unresolved {
             return Vec::new();
@@ -199,7 +199,10 @@ impl Space {
         let wanted = std::mem::take(&mut self.come_upon);
         let is_crowded = self.mappings.is_crowded();
         let is_wanted = |mapping: &Mapping| wanted.iter().any(|at| mapping.contains(*at));
-        let open = self.mappings.iter().filter(|code| code.image == ImageRef::Unresolved);
+        let is_open = |code: &&MappedCode| {
+            code.image == ImageRef::Unresolved && code.mapping.kind != MappingKind::Vdso
+        };
+        let open = self.mappings.iter().filter(is_open);
         let mut open: Vec<Mapping> = open.map(|code| code.mapping.clone()).collect();
         open.retain(|mapping| !is_crowded || is_wanted(mapping));
         open

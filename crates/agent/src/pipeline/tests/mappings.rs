@@ -1,5 +1,7 @@
 //! What the kernel side is told of mappings, and what of it is believed afterwards.
 
+use std::time::{Duration, Instant};
+
 use infrared_bpf::{
     Record, UserStack,
     abi::{
@@ -9,6 +11,7 @@ use infrared_bpf::{
 };
 
 use super::world::World;
+use crate::watch::ImageRef;
 
 fn shop() -> World {
     let mut world = World::new();
@@ -25,6 +28,37 @@ fn a_mapping_is_told_of_when_the_process_runs_on() {
     assert_eq!(world.published.last().unwrap().1.mappings.len(), 2);
     world.turn(70);
     assert_eq!(world.published.len(), 2, "nothing is told twice");
+}
+
+#[test]
+fn the_vdso_is_no_file_that_is_opened() {
+    let mut world = World::new();
+    world.exec(10, 5, "/bin/server").map(12, 5, 0x7000, "[vdso]").sample(20, 5, 1).turn(30);
+    let files = || world.asks.iter().flat_map(|ask| &ask.files);
+    assert!(files().any(|mapping| *mapping.name == *b"/bin/server"), "{:?}", world.asks);
+    assert!(files().all(|mapping| mapping.start != 0x7000), "{:?}", world.asks);
+}
+
+#[test]
+fn the_vdso_is_known_at_once_to_processes_that_come_after_it_was_read() {
+    let vdso = crate::reader::read_own_vdso();
+    let mut world = World::with_vdso(Duration::from_secs(10), vdso);
+    let image = |world: &World, pid| {
+        let mappings = &world.pipeline.table.get(pid).unwrap().current().mappings;
+        mappings.find(0x7000).unwrap().image
+    };
+    let is_placed = |image| matches!(image, ImageRef::Known { bias: Some(0x7000), .. });
+    world.exec(10, 5, "/bin/server").sample(20, 5, 1).turn(30);
+    world.map(35, 5, 0x7000, "[vdso]").answer(5, 33, Some("shop")).turn(40);
+    let until = Instant::now() + Duration::from_secs(20);
+    while !is_placed(image(&world, 5)) {
+        assert!(Instant::now() < until, "{:?}", image(&world, 5));
+        std::thread::sleep(Duration::from_millis(1));
+        world.turn(40);
+    }
+    world.exec(50, 6, "/bin/brief").sample(60, 6, 50).turn(70);
+    world.map(75, 6, 0x7000, "[vdso]").answer(6, 73, Some("brief")).turn(80);
+    assert!(is_placed(image(&world, 6)), "{:?}", image(&world, 6));
 }
 
 #[test]

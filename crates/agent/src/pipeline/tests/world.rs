@@ -87,6 +87,10 @@ impl World {
     }
 
     pub(super) fn with_windows(window: Duration) -> Self {
+        Self::with_vdso(window, None)
+    }
+
+    pub(super) fn with_vdso(window: Duration, vdso: Option<Vec<u8>>) -> Self {
         let config = PipelineConfig {
             pace: Pace::Recording { window },
             host_name: "host".into(),
@@ -96,7 +100,7 @@ impl World {
             }),
         };
         let images =
-            ImageRegistry::start(&Health::default(), 1 << 20, None, Copier::default()).unwrap();
+            ImageRegistry::start(&Health::default(), 1 << 20, vdso, Copier::default()).unwrap();
         Self {
             pipeline: Pipeline::new(config, images, Vec::new(), 0),
             tables: FakeTables { stop_reason: IR_STOP_COMPLETE, walks: 0, frames: Vec::new() },
