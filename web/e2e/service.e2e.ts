@@ -121,7 +121,7 @@ describe('the flame graph', () => {
     const total = await h.page.locator('.detail-numbers').textContent();
     await h.page.locator('.legend-item', { hasText: 'Kernel' }).click();
     await eventually(() => h.page.locator('.search-status').textContent()).toContain('functions: 0,');
-    await eventually(() => parameter('fold')).toBe('kernel');
+    await eventually(() => parameter('fold')).toBe('runtime,kernel');
     await eventually(async () => (await h.page.locator('.detail-numbers').textContent())?.slice(0, 20)).toBe(total?.slice(0, 20));
   });
 });

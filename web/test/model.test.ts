@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { encodeTree } from '../dev/irt1.mjs';
 import { serviceTree } from '../dev/mock-trees.mjs';
 import { decodeTree } from '../src/model/decode';
+import type { FrameClassName } from '../src/model/frame-class';
 import { baseName, formatBytes, formatCores, formatCount, formatDuration, formatShare } from '../src/model/format';
 import { PatternError, search } from '../src/model/search';
 import { wilson95 } from '../src/model/statistics';
@@ -49,6 +50,16 @@ describe('links', () => {
   ];
   test.each(states)('%s survives the way through a link', (_, state) => {
     expect(parseUrl(formatUrl(state))).toEqual(state);
+  });
+
+  test('a runtime is folded unless the link says what is', () => {
+    expect(parseUrl('/service').view.fold).toEqual(['runtime']);
+    expect(parseUrl('/service?fold=').view.fold).toEqual([]);
+    expect(parseUrl('/service?fold=kernel').view.fold).toEqual(['kernel']);
+    for (const fold of [[], ['kernel'], ['runtime', 'kernel']] as FrameClassName[][]) {
+      const state = { ...DEFAULT_STATE, page: 'service', view: { ...DEFAULT_VIEW, fold } } as AppState;
+      expect(parseUrl(formatUrl(state)).view.fold).toEqual(fold);
+    }
   });
 
   test('the default view has the shortest link', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { encodeTree } from '../dev/irt1.mjs';
 import { largeTree, serviceTree } from '../dev/mock-trees.mjs';
-import { TreeError } from '../src/model/call-tree';
+import { TreeError, type CallTree } from '../src/model/call-tree';
 import { decodeTree } from '../src/model/decode';
 import { foldTree } from '../src/model/fold';
 import { FOLDABLE } from '../src/model/frame-class';
@@ -120,6 +120,20 @@ describe.each(Object.entries(trees))('conservation in %s', (_, tree) => {
       expect(folded.nodes.count).toBeLessThanOrEqual(nodes.count);
     }
     expect(foldTree(tree, []).nodes).toBe(nodes);
+  });
+
+  const shown = (root: CallTree) => Array.from(root.nodes.frame, (frame) => root.frames.name[frame]);
+
+  test("a runtime's frames are folded into what they run for, but not what is guessed or runs for nobody", () => {
+    const loop = (self: number, children: Input[], flags = 0) => node('loop', self, children, { kind: 'runtime', flags });
+    const of = (root: Input) => decodeTree(encodeTree(node('', 0, [root], { kind: 'group' })));
+    const python = of(node('main', 0, [loop(3, [node('f', 1, [loop(2, [node('g', 4)], 1)])], 2)]));
+    const folded = foldTree(python, ['runtime']);
+    expect(shown(folded)).toEqual(['', 'main', 'f', 'g']);
+    expect([...folded.nodes.self]).toEqual([0, 3, 3, 4]);
+    expect(shown(foldTree(of(node('main', 0, [loop(1, [node('f', 1)], 4)])), ['runtime']))).toEqual(['', 'main', 'loop', 'f']);
+    expect(shown(foldTree(of(loop(1, [node('mark', 1)])), ['runtime']))).toEqual(['', 'loop', 'mark']);
+    expect(shown(foldTree(of(node('shop', 0, [loop(1, [])], { kind: 'group' })), ['runtime']))).toEqual(['', 'shop', 'loop']);
   });
 
   test('the path of a node finds it again', () => {

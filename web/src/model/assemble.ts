@@ -69,14 +69,23 @@ export class PathMerger {
   }
 }
 
-/** The same paths with equal siblings merged and sorted, and without the frames that `leaveOut` names. */
-export function rebuild(tree: CallTree, leaveOut: (frame: number) => boolean = () => false): CallTree {
+/**
+ * The same paths with equal siblings merged and sorted, and without the frames that `leaveOut` names; `caller` is the one above
+ * that is left.
+ */
+export function rebuild(tree: CallTree, leaveOut: (frame: number, caller: number) => boolean = () => false): CallTree {
   const { nodes } = tree;
   const merged = new PathMerger(tree, nodes.frame[0]);
   const at = new Int32Array(nodes.maxDepth + 1);
+  const left = new Int32Array(nodes.maxDepth + 1).fill(nodes.frame[0]);
   for (let i = 0; i < nodes.count; i++) {
     const depth = nodes.depth[i];
-    if (depth > 0) at[depth] = leaveOut(nodes.frame[i]) ? at[depth - 1] : merged.step(at[depth - 1], nodes.frame[i]);
+    if (depth > 0) {
+      const [frame, caller] = [nodes.frame[i], left[depth - 1]];
+      const isOut = leaveOut(frame, caller);
+      at[depth] = isOut ? at[depth - 1] : merged.step(at[depth - 1], frame);
+      left[depth] = isOut ? caller : frame;
+    }
     merged.add(at[depth], nodes.self[i]);
   }
   return merged.finish();

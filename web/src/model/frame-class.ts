@@ -22,13 +22,18 @@ export type FrameClass = (typeof FrameClass)[FrameClassName];
 
 export const FRAME_CLASS_NAMES = Object.keys(FrameClass) as FrameClassName[];
 
-/** Classes whose frames can be folded into their caller. What says that a stack is incomplete always stays. */
+/** Classes whose frames can be folded into their caller. What says that a stack is incomplete or guessed always stays. */
 export const FOLDABLE: readonly FrameClassName[] = ['native', 'kernel', 'go', 'jit', 'python', 'java', 'javascript', 'runtime', 'inlined', 'unnamed'];
+
+/** An interpreter's own frames, and the stubs of a virtual machine: their time is that of the functions that they run. */
+export const FOLDED_AT_FIRST: FrameClassName[] = ['runtime'];
 
 export function frameClass(kind: number, flags: number): FrameClass {
   if (kind === Kind.truncated) return FrameClass.truncated;
   if (kind === Kind.group) return FrameClass.group;
   if (kind === Kind.event) return FrameClass.event;
+  // An interpreter's loop is one wherever its own code was inlined, and if nothing names it.
+  if (kind === Kind.runtime) return FrameClass.runtime;
   if (flags & Flag.unnamed) return FrameClass.unnamed;
   if (flags & Flag.inlined) return FrameClass.inlined;
   switch (kind) {
@@ -45,8 +50,6 @@ export function frameClass(kind: number, flags: number): FrameClass {
       return FrameClass.java;
     case Kind.javascript:
       return FrameClass.javascript;
-    case Kind.runtime:
-      return FrameClass.runtime;
     default:
       return FrameClass.native;
   }

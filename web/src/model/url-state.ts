@@ -1,5 +1,5 @@
 /** Everything a view is, and how a link says it. What equals the default is left out of the link. */
-import { FOLDABLE, type FrameClassName } from './frame-class';
+import { FOLDABLE, FOLDED_AT_FIRST, type FrameClassName } from './frame-class';
 import { DEFAULT_RANGE, parseTime, type TimeRange } from './time-range';
 
 export type Layout = 'flame' | 'split' | 'table' | 'callers';
@@ -45,7 +45,7 @@ export interface AppState {
 }
 
 export const DEFAULT_VIEW: ViewState = {
-  layout: 'flame', search: '', regex: false, orientation: 'icicle', colour: 'kind', fold: [], zoom: null, span: null, fn: null,
+  layout: 'flame', search: '', regex: false, orientation: 'icicle', colour: 'kind', fold: FOLDED_AT_FIRST, zoom: null, span: null, fn: null,
   sort: { column: 'self', descending: true },
 };
 
@@ -87,7 +87,7 @@ function parseRange(params: URLSearchParams): TimeRange {
 
 export function parseView(params: URLSearchParams): ViewState {
   const layout = params.get('view') ?? '';
-  const fold = (params.get('fold') ?? '').split(',').filter((c) => (FOLDABLE as string[]).includes(c));
+  const fold = params.get('fold')?.split(',').filter((c) => (FOLDABLE as string[]).includes(c)) ?? DEFAULT_VIEW.fold;
   const sort = parseSort(params.get('fsort'), DEFAULT_VIEW.sort);
   const zoom = params.get('zoom');
   const name = params.get('fn');
@@ -152,7 +152,7 @@ export function formatView(view: ViewState, put: (key: string, value: string | n
   if (view.regex) put('re', '1');
   put('orient', view.orientation, 'icicle');
   put('color', view.colour, 'kind');
-  if (view.fold.length > 0) put('fold', view.fold.join(','));
+  put('fold', view.fold.join(','), DEFAULT_VIEW.fold.join(','));
   put('zoom', view.zoom);
   if (view.span) put('x', view.span.map((f) => String(Number(f.toFixed(7)))).join('~'));
   if (view.fn) {
