@@ -140,9 +140,10 @@ struct ir_cpu {
 	} kernel;
 };
 
-/* (sized) */
+/* (sized) User space reads the counters where they are. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, u32);
 	__type(value, struct ir_cpu);

@@ -17,7 +17,7 @@ use crate::{
     ring::Ring,
     sampling::{Sampler, SamplerReport},
     sideband::Sideband,
-    stats::{RunTime, Stats},
+    stats::{Counters, RunTime, Stats},
     tables::UnwindTables,
 };
 
@@ -79,7 +79,7 @@ pub struct Kernel {
     _links: Vec<Link>,
     ring: Ring,
     damaged: u64,
-    cpus: (MapHandle, u32),
+    counters: Counters,
     live: Rc<Live>,
     hash_key: u64,
 }
@@ -121,7 +121,7 @@ impl Kernel {
         let online = living_cpus()?;
         let sideband = Sideband::open(&online)?;
         let sampler = Sampler::start(&sampling_program(&on_cpu)?, config.frequency_hz, &online)?;
-        let cpus = (map("ir_cpus")?, cpus);
+        let counters = Counters::map(&map("ir_cpus")?, cpus)?;
         Ok(Self {
             tables,
             processes,
@@ -132,7 +132,7 @@ impl Kernel {
             _links: links,
             ring,
             damaged: 0,
-            cpus,
+            counters,
             live,
             hash_key,
         })
@@ -207,7 +207,7 @@ impl Kernel {
     }
 
     pub fn stats(&self) -> Stats {
-        Stats::read(&self.cpus.0, self.cpus.1)
+        self.counters.read()
     }
 
     /// What the sampler has cost.

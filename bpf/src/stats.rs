@@ -1,9 +1,14 @@
 //! The counters of the kernel side, summed over CPUs.
 
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use infrared_abi::{IR_STAT_COUNT, STATS};
-use libbpf_rs::{MapCore, MapFlags, MapHandle};
+use libbpf_rs::{MapCore, MapHandle};
+use rustix::mm::ProtFlags;
+use rustix::param::page_size;
+
+use crate::error::KernelError;
+use crate::mapped::Mapped;
 
 /// What the sampler itself has cost since loading: 0 unless the kernel counts it (`kernel.bpf_stats_enabled`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,18 +19,62 @@ pub struct RunTime {
 }
 
 impl RunTime {
-    /// Of the program behind a descriptor of ours, from `fdinfo` (proc(5)); since Linux 5.1.
+    /// Of the program behind a descriptor; since Linux 5.1.
     pub(crate) fn read(program: BorrowedFd<'_>) -> Self {
-        let path = format!("/proc/self/fdinfo/{}", program.as_raw_fd());
-        Self::parse(&std::fs::read_to_string(path).unwrap_or_default())
+        let mut info = libbpf_sys::bpf_prog_info::default();
+        let mut length = size_of_val(&info) as u32;
+        // SAFETY: at most `length` bytes of `info` are written; the lengths of further buffers, which it could name, are 0.
+        let failed = unsafe {
+            libbpf_sys::bpf_prog_get_info_by_fd(program.as_raw_fd(), &raw mut info, &raw mut length)
+        };
+        if failed != 0 {
+            return Self::default();
+        }
+        Self { ns: info.run_time_ns, runs: info.run_cnt }
+    }
+}
+
+/// Where the kernel side counts: the first bytes of each CPU's working memory, which is much larger.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    of_cpus: Vec<Counted>,
+}
+
+/// The pages that one CPU's counters are in, and how far into them.
+#[derive(Debug)]
+struct Counted {
+    pages: Mapped,
+    /// In counters.
+    at: usize,
+}
+
+impl Counters {
+    /// `map` is an array, mappable, with an entry for each of `cpus` CPUs, which begins with its counters.
+    pub(crate) fn map(map: &MapHandle, cpus: u32) -> Result<Self, KernelError> {
+        // The kernel rounds entries of arrays up to 8 bytes (`array_map_alloc` in kernel/bpf/arraymap.c).
+        let entry = (map.value_size() as usize).next_multiple_of(8);
+        let page = page_size();
+        let counters = IR_STAT_COUNT as usize * size_of::<u64>();
+        let of_cpu = |cpu: u32| {
+            let start = cpu as usize * entry;
+            let (from, at) = (start / page * page, start % page);
+            let length = (at + counters).next_multiple_of(page);
+            let pages = Mapped::new("counters", map.as_fd(), ProtFlags::READ, (from, length))?;
+            Ok(Counted { pages, at: at / size_of::<u64>() })
+        };
+        Ok(Self { of_cpus: (0..cpus).map(of_cpu).collect::<Result<_, KernelError>>()? })
     }
 
-    fn parse(text: &str) -> Self {
-        let field = |name: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-            line.and_then(|value| value.trim().parse().ok()).unwrap_or(0)
-        };
-        Self { ns: field("run_time_ns"), runs: field("run_cnt") }
+    /// The sums over all CPUs.
+    pub(crate) fn read(&self) -> Stats {
+        let mut stats = Stats::default();
+        for Counted { pages, at } in &self.of_cpus {
+            for (number, total) in stats.0.iter_mut().enumerate() {
+                // SAFETY: all counters are in the mapped pages, and aligned there, as entries are. The kernel writes meanwhile.
+                *total += unsafe { pages.start().cast::<u64>().add(at + number).read_volatile() };
+            }
+        }
+        stats
     }
 }
 
@@ -34,19 +83,6 @@ impl RunTime {
 pub struct Stats([u64; IR_STAT_COUNT as usize]);
 
 impl Stats {
-    /// `map` has an entry for each of `cpus` CPUs, which begins with its counters.
-    pub(crate) fn read(map: &MapHandle, cpus: u32) -> Self {
-        let mut stats = Self::default();
-        for cpu in 0..cpus {
-            let entry = map.lookup(&cpu.to_ne_bytes(), MapFlags::ANY);
-            let entry = entry.ok().flatten().unwrap_or_default();
-            for (total, counter) in stats.0.iter_mut().zip(entry.chunks_exact(size_of::<u64>())) {
-                *total += infrared_abi::read::<u64>(counter).unwrap_or(0);
-            }
-        }
-        stats
-    }
-
     /// The value of one counter, by its `IR_STAT_*` number.
     pub fn get(&self, stat: u32) -> u64 {
         self.0.get(stat as usize).copied().unwrap_or(0)
@@ -55,18 +91,5 @@ impl Stats {
     /// (name, help, value) of every counter.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> + '_ {
         STATS.iter().zip(self.0).map(|((name, help), value)| (*name, *help, value))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::RunTime;
-
-    #[test]
-    fn run_time_is_read_from_fdinfo() {
-        let text =
-            "pos:\t0\nprog_type:\t7\nrun_time_ns:\t123456\nrun_cnt:\t78\nverified_insns:\t9\n";
-        assert_eq!(RunTime::parse(text), RunTime { ns: 123_456, runs: 78 });
-        assert_eq!(RunTime::parse(""), RunTime::default());
     }
 }
