@@ -9,6 +9,7 @@ mod counts;
 mod crowd;
 mod identity;
 mod image;
+mod paged_file;
 mod plans;
 mod registry;
 mod source;

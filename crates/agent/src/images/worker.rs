@@ -17,6 +17,7 @@ use infrared_unwind::{CompactTable, Options, Plan};
 use super::{
     ImageId,
     compare::SameContents,
+    paged_file::PagedFile,
     plans::Plans,
     source::{ImageBytes, ImageSource},
 };
@@ -194,7 +195,7 @@ fn open_plan(bytes: &ImageBytes) -> Result<Plan, infrared_unwind::Error> {
         ..Options::default()
     };
     match bytes {
-        ImageBytes::File(file) => Plan::open(&object::ReadCache::new(&**file), &options),
+        ImageBytes::File(file) => Plan::open(&PagedFile::cache(file), &options),
         ImageBytes::Memory(bytes) => Plan::open(&bytes[..], &options),
     }
 }
@@ -224,7 +225,7 @@ fn open_marked_plan(bytes: &ImageBytes, runtimes: &[Found]) -> Option<Plan> {
 fn mark(plan: &mut Plan, bytes: &ImageBytes, runtimes: &[Found]) {
     for (runtime, entry) in runtimes.iter().filter_map(|found| found.loop_at()) {
         let is_described = match bytes {
-            ImageBytes::File(file) => plan.mark(&object::ReadCache::new(&**file), entry, runtime),
+            ImageBytes::File(file) => plan.mark(&PagedFile::cache(file), entry, runtime),
             ImageBytes::Memory(bytes) => plan.mark(&bytes[..], entry, runtime),
         };
         tracing::debug!(?runtime, is_described, "a runtime's loop");
@@ -236,7 +237,7 @@ fn mark(plan: &mut Plan, bytes: &ImageBytes, runtimes: &[Found]) {
 
 fn make(plan: &mut Plan, bytes: &ImageBytes, pages: &[u32]) -> Option<Vec<Page>> {
     let made = match bytes {
-        ImageBytes::File(file) => plan.make(&object::ReadCache::new(&**file), pages),
+        ImageBytes::File(file) => plan.make(&PagedFile::cache(file), pages),
         ImageBytes::Memory(bytes) => plan.make(&bytes[..], pages),
     };
     Some(made.ok()?.into_iter().map(|(number, table)| to_kernel(number, &table)).collect())

@@ -22,6 +22,8 @@ const HEADER: usize = 12;
 /// `DW_EH_PE_pcrel | DW_EH_PE_sdata4`, `DW_EH_PE_udata4`, `DW_EH_PE_datarel | DW_EH_PE_sdata4`.
 const ENCODINGS: [u8; 3] = [0x1b, 0x03, 0x3b];
 const ENTRY: usize = 8;
+/// So many entries are read at once, about.
+const NEAR: usize = 1 << 10;
 /// More entries cannot begin in one page, as each covers a byte at least.
 const MAX_ENTRIES_OF_PAGE: usize = (1 << 16) + 2;
 
@@ -29,6 +31,9 @@ const MAX_ENTRIES_OF_PAGE: usize = (1 << 16) + 2;
 pub(crate) const EVERYTHING: Range<u64> = 0..u64::MAX;
 /// Longer descriptions are not read for one page: real ones have some kilobytes.
 const MAX_DESCRIPTION: usize = 4 << 20;
+
+/// Those of a page have some ten kilobytes.
+const MAX_AHEAD: usize = 64 << 10;
 
 /// Where a frame description begins, and its offset in the section.
 pub(crate) type Entry = (u64, u32);
@@ -114,11 +119,22 @@ impl<'d> EhFrames<'d> {
                 break;
             }
         }
+        self.read_ahead(image, &entries);
         for (_, offset) in &entries {
             // What cannot be read stays zero, which is no description.
             let _: Option<()> = self.read_description(image, *offset as usize);
         }
         entries
+    }
+
+    /// Linkers write the descriptions in the order of the code: then all of a page's are read at once.
+    fn read_ahead<R: ReadRef<'d>>(&mut self, image: &Image<'d, R>, entries: &[Entry]) {
+        let offsets = || entries.iter().map(|(_, offset)| *offset as usize);
+        if let (Some(first), Some(last)) = (offsets().min(), offsets().max())
+            && last - first <= MAX_AHEAD
+        {
+            let _: Option<&[u8]> = self.section.read(image, first..last);
+        }
     }
 
     fn read_all<R: ReadRef<'d>>(&mut self, image: &Image<'d, R>) -> Option<Vec<Entry>> {
@@ -162,7 +178,13 @@ impl<'d> EhFrames<'d> {
         let (mut low, mut high) = (0, self.count());
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.entry(image, middle).is_some_and(|entry| entry.0 < svma) {
+            // What is met on the way is of no use to what comes then, but for the last looks.
+            let entry = if high - low > NEAR {
+                self.glance(image, middle)
+            } else {
+                self.entry(image, middle)
+            };
+            if entry.is_some_and(|entry| entry.0 < svma) {
                 low = middle + 1;
             } else {
                 high = middle;
@@ -184,6 +206,18 @@ impl<'d> EhFrames<'d> {
             Index::Table { table, base } => {
                 let at = position.checked_mul(ENTRY)?;
                 let raw = table.read(image, at..at.checked_add(ENTRY)?)?;
+                entry_of(raw, *base, self.section.place.address)
+            }
+        }
+    }
+
+    /// [`Self::entry`], without keeping what is read for it.
+    fn glance<R: ReadRef<'d>>(&self, image: &Image<'d, R>, position: usize) -> Option<Entry> {
+        match &self.index {
+            Index::Listed(listed) => listed.get(position).copied(),
+            Index::Table { table, base } => {
+                let at = position.checked_mul(ENTRY)?;
+                let raw = table.glance(image, at..at.checked_add(ENTRY)?)?;
                 entry_of(raw, *base, self.section.place.address)
             }
         }

@@ -100,6 +100,20 @@ impl<'d> Sparse<'d> {
         self.bytes.get().get(range)
     }
 
+    /// The bytes at `range`, which are read alone if they were not yet, and not kept.
+    pub(crate) fn glance<'a, R: ReadRef<'d>>(
+        &'a self,
+        image: &'a Image<'d, R>,
+        range: Range<usize>,
+    ) -> Option<&'a [u8]> {
+        let blocks = range.start / BLOCK..range.end.div_ceil(BLOCK).min(self.is_read.len());
+        if range.end <= self.place.len && self.is_read.get(blocks)?.contains(&false) {
+            let file_offset = self.place.file_offset.checked_add(range.start as u64)?;
+            return image.file_bytes(file_offset, range.len() as u64);
+        }
+        self.bytes.get().get(range)
+    }
+
     fn read_blocks<R: ReadRef<'d>>(
         &mut self,
         image: &Image<'d, R>,
