@@ -5,19 +5,20 @@
 //! then the symbol tables alone, and PLT stubs.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::debug_file::{self, CheckedFile, DebugFiles, DebugSearch};
 use crate::demangle::is_mangled;
 use crate::dwarf::{self, DebugBudget, DwarfIndex, Frames, Kept, Opener, SplitUnits};
 use crate::elf::symbol_index::KnownSymbols;
-use crate::elf::{Elf, function_starts};
+use crate::elf::{Elf, function_starts, plt};
 use crate::error::{Error, Result};
 use crate::go::{GoFrame, GoFrames, GoTables};
 use crate::line::Frame;
 use crate::split_file::SplitSearch;
 use crate::stats::Stats;
-use crate::symbol_names::Named;
+use crate::symbol_names::{Named, SymbolNames};
 
 /// Reads of debug information in one batch, for each byte of the transient budget: by default 256
 /// million, about two seconds of work. A file that needs more is not tried again.
@@ -32,6 +33,28 @@ pub(crate) struct ImageMemory {
     checked: Option<CheckedFile>,
     /// Its debug information has exceeded the budget.
     too_costly: bool,
+}
+
+/// What an address is called.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    /// Innermost first; empty if there is no name or line.
+    pub(crate) frames: Vec<Frame>,
+    /// Where the function starts, if it has no name and that is known; else the address.
+    pub(crate) start: u64,
+    /// All addresses that are called the same, as far as is known.
+    pub(crate) extent: Range<u64>,
+}
+
+impl Resolved {
+    fn is_unnamed(&self) -> bool {
+        is_unnamed(&self.frames)
+    }
+}
+
+/// Whether no source has a name for the function that the frames are in.
+pub(crate) fn is_unnamed(frames: &[Frame]) -> bool {
+    frames.last().is_none_or(|outermost| outermost.system_name.is_none())
 }
 
 /// One image's open files and what may be spent on it.
@@ -49,12 +72,14 @@ pub(crate) struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    /// The frames, innermost first, of each of `svmas` (ascending); empty if there is no name or line.
-    pub(crate) fn resolve(&mut self, svmas: &[u64]) -> Vec<Vec<Frame>> {
+    /// What each of `svmas` (ascending) is called.
+    pub(crate) fn resolve(&mut self, svmas: &[u64]) -> Vec<Resolved> {
         if let Some(damage) = self.binary.damage() {
             self.stats.count(damage);
         }
-        let mut go = self.go(svmas);
+        let go = self.go(svmas);
+        let is_go = go.is_some();
+        let mut go = go.unwrap_or_default();
         let own_dwarf = self.binary.section(".debug_info").is_some();
         let separate = if own_dwarf {
             None
@@ -64,27 +89,59 @@ impl Resolver<'_> {
         let without_go: Vec<u64> = svmas.iter().copied().filter(|a| !go.contains_key(a)).collect();
         let mut inlined = self.dwarf(separate.as_ref(), &without_go);
         let separate = separate.as_ref().map(|files| &files.debug);
-        let mut names = self.symbols(separate, svmas);
+        // Lines and inlined calls are of an address; a symbol, where it is all there is, of the whole function.
+        let by_symbols_alone = !is_go && !own_dwarf && separate.is_none();
+        let SymbolNames { mut by_svma, is_own_alone } = self.symbols(separate, svmas);
         let compose = svmas.iter().map(|svma| {
-            let symbol = names.remove(svma);
-            match go.remove(svma) {
+            let mut symbol = by_svma.remove(svma);
+            let extent = symbol.as_mut().and_then(|symbol| symbol.extent.take());
+            let frames = match go.remove(svma) {
                 Some(frames) => go_frames(frames, symbol),
                 None => join(inlined.remove(svma).unwrap_or_default(), symbol),
+            };
+            let one = *svma..svma.saturating_add(1);
+            Resolved {
+                frames,
+                start: *svma,
+                extent: extent.filter(|_| by_symbols_alone).unwrap_or(one),
             }
         });
-        compose.collect()
+        let mut resolved: Vec<Resolved> = compose.collect();
+        self.describe_unnamed(svmas, &mut resolved, by_symbols_alone && is_own_alone);
+        resolved
     }
 
-    /// Where the functions around `svmas` (ascending) start, which nothing names.
-    pub(crate) fn function_starts(&mut self, svmas: &[u64]) -> HashMap<u64, u64> {
-        let found = function_starts::find(self.binary, svmas);
-        self.count(found).unwrap_or_default()
+    /// Says of what has no name in which function it is.
+    fn describe_unnamed(&mut self, svmas: &[u64], resolved: &mut [Resolved], is_by_own: bool) {
+        let named = svmas.iter().zip(&*resolved);
+        let unnamed: Vec<u64> =
+            named.filter(|(_, resolved)| resolved.is_unnamed()).map(|(svma, _)| *svma).collect();
+        let described = function_starts::find(self.binary, &unnamed);
+        let mut described = self.count(described).unwrap_or_default();
+        for (svma, resolved) in svmas.iter().zip(resolved) {
+            let Some(code) = described.remove(svma).filter(|_| resolved.is_unnamed()) else {
+                continue;
+            };
+            resolved.start = code.start;
+            // One entry describes all stubs, which have names of their own.
+            if is_by_own
+                && self.memory.symbols.is_free(&code)
+                && plt::plt_section(self.binary, *svma).is_none()
+            {
+                resolved.extent = code;
+            }
+        }
     }
 
-    fn go(&mut self, svmas: &[u64]) -> HashMap<u64, GoFrames> {
+    /// `None` where there are no tables of Go's.
+    fn go(&mut self, svmas: &[u64]) -> Option<HashMap<u64, GoFrames>> {
         let mut named = HashMap::new();
+        let mut is_go = true;
         let read = GoTables::open(self.binary).and_then(|tables| {
-            let Some(tables) = tables else { return Ok(()) };
+            let Some(tables) = tables else {
+                is_go = false;
+                return Ok(());
+            };
             for &svma in svmas {
                 if let Some(frames) = tables.frames(svma)? {
                     named.insert(svma, frames);
@@ -93,7 +150,7 @@ impl Resolver<'_> {
             Ok(())
         });
         self.count(read);
-        named
+        is_go.then_some(named)
     }
 
     fn dwarf(&mut self, separate: Option<&DebugFiles>, svmas: &[u64]) -> HashMap<u64, Vec<Frame>> {

@@ -1,6 +1,7 @@
 //! The symbol that names an address: of the image's own table, or of those beside it.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use object::elf::{SHT_DYNSYM, SHT_SYMTAB};
@@ -15,6 +16,15 @@ pub(crate) struct Named {
     pub(crate) start: u64,
     /// From the table that goes before DWARF.
     pub(crate) own: bool,
+    /// The addresses that the symbol tables name the same, as far as is known.
+    pub(crate) extent: Option<Range<u64>>,
+}
+
+/// What the symbol tables say.
+pub(crate) struct SymbolNames {
+    pub(crate) by_svma: HashMap<u64, Named>,
+    /// No other table than the image's own was asked.
+    pub(crate) is_own_alone: bool,
 }
 
 /// Symbols by the addresses that they name.
@@ -22,7 +32,7 @@ type Found = HashMap<u64, Symbol>;
 
 impl Resolver<'_> {
     /// The symbol that names each address, if any has.
-    pub(crate) fn symbols(&mut self, separate: Option<&Elf>, svmas: &[u64]) -> HashMap<u64, Named> {
+    pub(crate) fn symbols(&mut self, separate: Option<&Elf>, svmas: &[u64]) -> SymbolNames {
         let full = SymbolTable::of_kind(self.binary, SHT_SYMTAB);
         let dynamic = SymbolTable::of_kind(self.binary, SHT_DYNSYM);
         let (own, beside) = if full.is_some() { (full, dynamic) } else { (dynamic, None) };
@@ -39,18 +49,27 @@ impl Resolver<'_> {
         let others: Vec<SymbolTable<'_>> = others.collect();
         let second_choice = self.second_choice(&others, &unsure);
         let plt = self.count(plt::names(self.binary, &unsure)).unwrap_or_default();
+        // Addresses of one function are many.
+        let mut read: HashMap<(bool, Symbol), Option<Arc<str>>> = HashMap::new();
+        let mut text = |symbol: Symbol, tables: Tables<'_, '_>, own: bool| {
+            let name = || tables.get(symbol.table)?.name(&symbol).ok().filter(|n| !n.is_empty());
+            read.entry((own, symbol)).or_insert_with(|| name().map(Arc::from)).clone()
+        };
         let name = |svma: &u64| {
             let first = first_choice.get(svma).copied();
             let stub = plt.get(svma).map(|name| Named::stub(name));
             let chosen = stub.or_else(|| {
                 let second = second_choice.get(svma).copied();
                 let (symbol, tables, own) = choose(first, second, (&own, &others))?;
-                let name = tables.get(symbol.table)?.name(&symbol).ok()?;
-                (!name.is_empty()).then(|| Named { name: name.into(), start: symbol.start, own })
+                let is_sure = own && symbol.size > 0;
+                let extent = is_sure.then(|| self.memory.symbols.extent(&symbol)).flatten();
+                let extent = extent.filter(|extent| extent.contains(svma));
+                Some(Named { name: text(symbol, tables, own)?, start: symbol.start, own, extent })
             });
             Some((*svma, chosen?))
         };
-        svmas.iter().filter_map(name).collect()
+        let by_svma = svmas.iter().filter_map(name).collect();
+        SymbolNames { by_svma, is_own_alone: others.is_empty() }
     }
 
     fn mini_debug(&mut self) -> Option<Elf> {
@@ -95,6 +114,6 @@ fn choose<'a, 'e>(
 
 impl Named {
     fn stub(name: &str) -> Self {
-        Self { name: name.into(), start: 0, own: true }
+        Self { name: name.into(), start: 0, own: true, extent: None }
     }
 }

@@ -16,7 +16,7 @@ use crate::elf::Elf;
 use crate::elf::symbol_index::KnownSymbols;
 use crate::input::ReadAt;
 use crate::line::{Frame, Line, Symbolized};
-use crate::resolve::{ImageMemory, Resolver};
+use crate::resolve::{ImageMemory, Resolved, Resolver, is_unnamed};
 use crate::stats::Stats;
 
 /// Images whose serial numbers and indexes are kept.
@@ -151,19 +151,14 @@ impl Symbolizer {
             packed_bytes: self.limits.packed_bytes,
             symbol_bytes: self.limits.index_bytes / 2,
         };
-        let frames = resolver.resolve(missing);
-        let named = missing.iter().zip(&frames);
-        let unnamed: Vec<u64> =
-            named.filter(|(_, frames)| is_unnamed(frames)).map(|(svma, _)| *svma).collect();
-        let starts = resolver.function_starts(&unnamed);
+        let answers = resolver.resolve(missing);
         let module = image.search.module();
         // The same names come up at many addresses.
         let mut functions = HashMap::new();
-        for (&svma, frames) in missing.iter().zip(frames) {
-            let start = starts.get(&svma).copied().unwrap_or(svma);
+        for (&svma, Resolved { frames, start, extent }) in missing.iter().zip(answers) {
             let symbolized = finish(&module, start, frames, &mut functions);
             self.stats.unnamed += u64::from(symbolized.unnamed);
-            self.results.insert(serial, svma, &symbolized);
+            self.results.insert(serial, extent, &symbolized);
             known.insert(svma, symbolized);
         }
     }
@@ -229,10 +224,6 @@ type Functions = HashMap<Arc<str>, Arc<str>>;
 fn demangled(functions: &mut Functions, system_name: &Arc<str>) -> Arc<str> {
     let function = functions.entry(Arc::clone(system_name));
     Arc::clone(function.or_insert_with(|| demangle(system_name).into()))
-}
-
-fn is_unnamed(frames: &[Frame]) -> bool {
-    frames.last().is_none_or(|outermost| outermost.system_name.is_none())
 }
 
 fn placeholder(module: &str, start: u64) -> Arc<str> {

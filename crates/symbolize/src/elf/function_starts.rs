@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::rc::Rc;
 
 use gimli::{BaseAddresses, CieOrFde, EhFrame, FrameDescriptionEntry, Reader, UnwindSection};
@@ -25,10 +26,12 @@ const SORTED_ENTRY: usize = 8;
 
 type Entry = FrameDescriptionEntry<SectionReader>;
 
-/// The start of the code that one entry of `.eh_frame` describes, a function or a part of one, for those of `svmas`
-/// (ascending) that lie in such code.
-pub(crate) fn find(elf: &Elf, svmas: &[u64]) -> Result<HashMap<u64, u64>> {
-    let mut starts = HashMap::new();
+/// Address → the code around it that one entry describes: a function or a part of one.
+pub(crate) type Described = HashMap<u64, Range<u64>>;
+
+/// The code that one entry of `.eh_frame` describes, for those of `svmas` (ascending) that lie in such code.
+pub(crate) fn find(elf: &Elf, svmas: &[u64]) -> Result<Described> {
+    let mut starts = Described::new();
     if svmas.is_empty() {
         return Ok(starts);
     }
@@ -46,10 +49,11 @@ pub(crate) fn find(elf: &Elf, svmas: &[u64]) -> Result<HashMap<u64, u64>> {
     Ok(starts)
 }
 
-fn offer(entry: &Entry, svmas: &[u64], starts: &mut HashMap<u64, u64>) {
+fn offer(entry: &Entry, svmas: &[u64], starts: &mut Described) {
+    let code = entry.initial_address()..entry.end_address();
     let first = svmas.partition_point(|&svma| svma < entry.initial_address());
     for &svma in svmas[first..].iter().take_while(|svma| entry.contains(**svma)) {
-        starts.insert(svma, entry.initial_address());
+        starts.insert(svma, code.clone());
     }
 }
 
@@ -106,7 +110,7 @@ impl Frames {
     }
 
     /// Goes through all entries up to the first damaged one.
-    fn go_through(&self, svmas: &[u64], starts: &mut HashMap<u64, u64>) {
+    fn go_through(&self, svmas: &[u64], starts: &mut Described) {
         let common = RefCell::new(HashMap::new());
         let get_common = |frames: &EhFrame<SectionReader>, bases: &BaseAddresses, offset| {
             if let Some(known) = common.borrow().get(&offset) {

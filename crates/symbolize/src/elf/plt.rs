@@ -41,7 +41,7 @@ pub(crate) fn names(elf: &Elf, svmas: &[u64]) -> Result<HashMap<u64, String>> {
 
 /// Where stubs may be. Without section headers that is all the code: only a stub jumps through a slot that the dynamic
 /// linker fills for it.
-fn plt_section(elf: &Elf, svma: u64) -> Option<&Section> {
+pub(crate) fn plt_section(elf: &Elf, svma: u64) -> Option<&Section> {
     let prefix: &[u8] = if elf.has_headers() { b".plt" } else { b".text" };
     elf.sections().iter().find(|s| s.contains(svma) && elf.name(s).starts_with(prefix))
 }
@@ -85,8 +85,14 @@ fn relocated_symbols(elf: &Elf, slots: &HashMap<u64, u64>) -> Result<HashMap<u64
     let wanted: HashSet<u64> = slots.values().copied().collect();
     let mut names = HashMap::new();
     // Code that is no stub may jump through the slots of other relocations.
-    let is_of_stubs = |table: &&Section| elf.has_headers() || elf.name(table) == b".rela.plt";
-    for table in elf.relocation_tables().filter(is_of_stubs) {
+    let is_of_stubs = |table: &&Section| elf.name(table) == b".rela.plt";
+    let (of_stubs, others): (Vec<_>, Vec<_>) = elf.relocation_tables().partition(is_of_stubs);
+    let others = others.into_iter().filter(|_| elf.has_headers());
+    // The others are megabytes, and seldom needed.
+    for table in of_stubs.into_iter().chain(others) {
+        if names.len() == wanted.len() {
+            break;
+        }
         elf.for_each_relocation(table, |entry| {
             if wanted.contains(&entry.address)
                 && entry.symbol != 0

@@ -35,7 +35,7 @@ pub(crate) fn beyond(elf: &Elf, named: &[(u64, Symbol)]) -> Result<HashMap<u64, 
             // A label within a described function does not leave it.
             (Some(own), Some(other)) => own != other,
             (Some(_), None) => true,
-            (None, Some(start)) => *start > symbol.start,
+            (None, Some(other)) => other.start > symbol.start,
             (None, None) => ends_between(elf, symbol.start, svma).unwrap_or(true),
         };
         (svma, beyond)

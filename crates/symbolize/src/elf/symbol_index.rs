@@ -1,7 +1,9 @@
 //! Where the symbols of a table start, in ascending order: what an image that is named again and again keeps, so that its table
 //! is not read through each time. It gives the same symbols as the pass in [`symbols`](super::symbols).
 //!
-//! Eight bytes a symbol: where it starts, and its number in the table, which has the rest.
+//! Twelve bytes a symbol: where it starts, its size, and its number in the table, which has the rest.
+
+use std::ops::Range;
 
 use super::symbols::{self, Symbol, SymbolTable, code_symbol};
 use crate::error::{Error, Result};
@@ -13,7 +15,15 @@ const BLOCK: usize = 32;
 struct Start {
     /// From [`SymbolIndex::base`].
     offset: u32,
+    size: u32,
     number: u32,
+}
+
+impl Start {
+    fn encloses(self, offset: u64) -> bool {
+        let into = offset.checked_sub(self.offset.into());
+        into.is_some_and(|into| into < u64::from(self.size))
+    }
 }
 
 /// Of symbols that start at the same address, the largest, and of these the last: no other is ever chosen.
@@ -26,7 +36,7 @@ pub(crate) struct SymbolIndex {
 }
 
 impl SymbolIndex {
-    /// `None` if the table is too long for `most` bytes, or spans 4 GiB.
+    /// `None` if the table is too long for `most` bytes, or it or a symbol of it spans 4 GiB.
     pub(crate) fn build(table: &SymbolTable<'_>, most: usize) -> Result<Option<Self>> {
         if table.count() > u64::from(u32::MAX) || Self::most_symbols(most) == 0 {
             return Ok(None);
@@ -38,7 +48,8 @@ impl SymbolIndex {
                 && !is_too_long
             {
                 symbols.push((symbol.start, symbol.size, number as u32));
-                is_too_long = symbols.len() > Self::most_symbols(most);
+                is_too_long =
+                    symbols.len() > Self::most_symbols(most) || symbol.size > u64::from(u32::MAX);
             }
         })?;
         symbols.sort_unstable();
@@ -53,8 +64,11 @@ impl SymbolIndex {
         symbols.reverse();
         symbols.dedup_by_key(|symbol| symbol.0);
         symbols.reverse();
-        let start =
-            |symbol: &(u64, u64, u32)| Start { offset: (symbol.0 - base) as u32, number: symbol.2 };
+        let start = |symbol: &(u64, u64, u32)| Start {
+            offset: (symbol.0 - base) as u32,
+            size: symbol.1 as u32,
+            number: symbol.2,
+        };
         let end = |block: &[(u64, u64, u32)]| {
             block.iter().map(|symbol| symbol.0.saturating_add(symbol.1)).max().unwrap_or_default()
         };
@@ -63,7 +77,7 @@ impl SymbolIndex {
         Ok(Some(Self { base, starts, ends }))
     }
 
-    /// Those that are sorted are three times as large as what is kept of them.
+    /// Those that are sorted are twice as large as what is kept of them.
     fn most_symbols(most: usize) -> usize {
         most / size_of::<Start>()
     }
@@ -78,40 +92,61 @@ impl SymbolIndex {
         let Some(offset) = svma.checked_sub(self.base) else { return Ok(None) };
         let after = self.starts.partition_point(|start| u64::from(start.offset) <= offset);
         let Some(nearest) = after.checked_sub(1) else { return Ok(None) };
-        let symbol = self.symbol(table, nearest)?;
-        if symbol.encloses(svma) || symbol.size == 0 && table.same_section(&symbol, svma) {
-            return Ok(Some(symbol));
+        let Some(start) = self.starts.get(nearest) else { return Ok(None) };
+        if start.encloses(offset) || start.size == 0 {
+            let symbol = self.symbol(table, *start)?;
+            if start.size > 0 || table.same_section(&symbol, svma) {
+                return Ok(Some(symbol));
+            }
         }
-        self.enclosing(table, nearest, svma)
+        let enclosing = self.enclosing(nearest, svma);
+        enclosing.map(|start| self.symbol(table, start)).transpose()
     }
 
     /// The last one before `before` that reaches beyond `svma`.
-    fn enclosing(
-        &self,
-        table: &SymbolTable<'_>,
-        before: usize,
-        svma: u64,
-    ) -> Result<Option<Symbol>> {
+    fn enclosing(&self, before: usize, svma: u64) -> Option<Start> {
+        let offset = svma - self.base;
         for block in (0..=before / BLOCK).rev() {
             if self.ends.get(block).is_none_or(|end| *end <= svma) {
                 continue;
             }
-            for at in (block * BLOCK..before.min((block + 1) * BLOCK)).rev() {
-                let symbol = self.symbol(table, at)?;
-                if symbol.encloses(svma) {
-                    return Ok(Some(symbol));
-                }
+            let starts = self.starts.get(block * BLOCK..before.min((block + 1) * BLOCK))?;
+            let found = starts.iter().rev().find(|start| start.encloses(offset));
+            if found.is_some() {
+                return found.copied();
             }
         }
-        Ok(None)
+        None
     }
 
-    fn symbol(&self, table: &SymbolTable<'_>, at: usize) -> Result<Symbol> {
-        let changed = Error::Malformed("symbol table: it has changed");
-        let Some(start) = self.starts.get(at) else { return Err(changed) };
+    /// The addresses that `symbol`, which has a size, names as the nearest one before them.
+    fn extent(&self, symbol: &Symbol) -> Option<Range<u64>> {
+        let offset = symbol.start.checked_sub(self.base)?;
+        let at = self.starts.binary_search_by_key(&offset, |start| start.offset.into()).ok()?;
+        if u64::from(self.starts.get(at)?.size) != symbol.size {
+            return None;
+        }
+        let end = symbol.start.saturating_add(symbol.size);
+        let next = self.starts.get(at + 1).map(|next| self.base + u64::from(next.offset));
+        Some(symbol.start..next.map_or(end, |next| next.min(end)))
+    }
+
+    /// Whether no symbol starts in `range`, and none reaches into it.
+    fn is_free(&self, range: &Range<u64>) -> bool {
+        let up_to = |svma: u64| {
+            self.starts.partition_point(|start| self.base + u64::from(start.offset) <= svma)
+        };
+        let before = up_to(range.start);
+        before == up_to(range.end.saturating_sub(1))
+            && (before == 0 || self.enclosing(before, range.start).is_none())
+    }
+
+    fn symbol(&self, table: &SymbolTable<'_>, start: Start) -> Result<Symbol> {
         let symbol = table.symbol(start.number)?;
-        let expected = self.base + u64::from(start.offset);
-        symbol.filter(|symbol| symbol.start == expected).ok_or(changed)
+        let expected = (self.base + u64::from(start.offset), u64::from(start.size));
+        symbol
+            .filter(|symbol| (symbol.start, symbol.size) == expected)
+            .ok_or(Error::Malformed("symbol table: it has changed"))
     }
 }
 
@@ -151,6 +186,20 @@ impl KnownSymbols {
             *self = Self::Nothing;
         }
         symbols::find(tables, svmas)
+    }
+
+    /// The addresses that `symbol`, of the own table and with a size, names as the nearest one before them. `None` where
+    /// that is not known.
+    pub(crate) fn extent(&self, symbol: &Symbol) -> Option<Range<u64>> {
+        match self {
+            Self::Index(index) => index.extent(symbol),
+            Self::Nothing | Self::Read | Self::TooLong => None,
+        }
+    }
+
+    /// Whether it is known that no symbol starts in `range`, and that none reaches into it.
+    pub(crate) fn is_free(&self, range: &Range<u64>) -> bool {
+        matches!(self, Self::Index(index) if index.is_free(range))
     }
 
     /// Bytes held.
@@ -268,6 +317,13 @@ mod tests {
     }
 
     #[test]
+    fn a_symbol_of_more_than_4_gib_is_left_to_the_pass() {
+        let elf = elf_of(file_of(&[(CODE, 8), (CODE + 8, 1 << 32)]));
+        let table = SymbolTable::of_kind(&elf, SHT_SYMTAB).unwrap();
+        assert!(SymbolIndex::build(&table, usize::MAX).unwrap().is_none());
+    }
+
+    #[test]
     fn a_table_is_kept_at_its_second_batch_if_there_is_room_and_read_again_if_it_has_changed() {
         let file = file_of(&[(CODE, 8), (CODE + 8, 8)]);
         let elf = elf_of(file.clone());
@@ -278,7 +334,7 @@ mod tests {
             found.map(|symbol| symbol.map(|symbol| symbol.start - CODE)).collect::<Vec<_>>()
         };
         let mut known = KnownSymbols::default();
-        for held in [0, 24, 24] {
+        for held in [0, 32, 32] {
             assert_eq!(starts(&mut known, &tables, 1000), [Some(0), Some(8)]);
             assert_eq!(known.size(), held);
         }
@@ -288,7 +344,7 @@ mod tests {
         assert_eq!(known.size(), 0);
         let mut known = KnownSymbols::default();
         for _ in 0..3 {
-            assert_eq!(starts(&mut known, &tables, 15), [Some(0), Some(8)]);
+            assert_eq!(starts(&mut known, &tables, 23), [Some(0), Some(8)]);
             assert_eq!(known.size(), 0);
         }
     }

@@ -30,7 +30,7 @@ pub(crate) struct SymbolTable<'a> {
 }
 
 /// The symbol that names an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Symbol {
     pub(crate) start: u64,
     /// 0 means that it extends to the next symbol.

@@ -9,6 +9,7 @@ mod compare;
 mod go;
 mod headerless;
 mod hostile;
+mod kept;
 mod llvm;
 mod programs;
 mod separate;
