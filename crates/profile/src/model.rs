@@ -184,6 +184,18 @@ impl Profile {
         self.series.get(id.0)
     }
 
+    /// How many samples it is made of: where values are no counts, as many as it has entries. The profiler's own counters are
+    /// made of none.
+    pub fn sample_count(&self) -> u64 {
+        if self.value_type == ValueType::events() {
+            0
+        } else if self.value_type.unit == ValueType::events().unit {
+            self.total()
+        } else {
+            self.samples.len() as u64
+        }
+    }
+
     /// Sum of all values. Readers refuse profiles in which it exceeds 64 bits.
     pub fn total(&self) -> u64 {
         self.samples.iter().fold(0, |sum, sample| sum.saturating_add(sample.value))

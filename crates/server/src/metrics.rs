@@ -55,7 +55,7 @@ impl Counters {
             ("ingest_busy", "OTLP requests refused while too busy", &self.requests_busy),
             ("ingest_profiles", "profiles stored", &self.profiles),
             ("ingest_profiles_rejected", "profiles refused", &self.profiles_rejected),
-            ("ingest_samples", "sum of the values stored", &self.samples),
+            ("ingest_samples", "samples in the profiles stored", &self.samples),
             ("ingest_store_errors", "writes that the store refused", &self.store_errors),
             ("queries", "queries", &self.queries),
             ("queries_failed", "queries that failed", &self.queries_failed),

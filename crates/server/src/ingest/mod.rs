@@ -98,7 +98,7 @@ impl Ingest {
         if !profiles.is_empty() {
             self.store.write(&profiles).inspect_err(|_| self.counters.store_errors.add(1))?;
             self.counters.profiles.add(profiles.len() as u64);
-            self.counters.samples.add(profiles.iter().map(Profile::total).sum());
+            self.counters.samples.add(profiles.iter().map(Profile::sample_count).sum());
             self.tell(&profiles);
         }
         Ok(Ingested { stored: profiles.len(), rejected, reason })

@@ -200,6 +200,8 @@ fn metrics_are_openmetrics_with_those_of_the_agent() {
     assert!(text.ends_with("# EOF\n"));
     assert!(text.contains("infrared_agent_test_total 7\n"));
     assert!(text.contains("infrared_server_ingest_profiles_total 4\n"), "{text}");
+    // Not what is counted beside them.
+    assert!(text.contains("infrared_server_ingest_samples_total 1220\n"), "{text}");
     for line in text.lines().filter(|l| !l.starts_with('#')) {
         let (_, value) = line.split_once(' ').expect("a name and a value");
         assert!(value.parse::<f64>().is_ok(), "{line}");
