@@ -126,6 +126,24 @@ describe('the flame graph', () => {
   });
 });
 
+describe('names', () => {
+  test('are short in graph and table where that is chosen; the tooltip has both, the search the full ones, exports follow', async () => {
+    await h.open('/service?name=checkout&view=split&q=hashbrown%3A%3Amap');
+    const rows = () => h.page.locator('.functions-row .col-name .ellipsis').allTextContents();
+    await eventually(rows).toContain('<hashbrown::map::HashMap<K,V,S,A>>::insert');
+    await h.page.getByLabel('Names').selectOption('short');
+    await eventually(rows).toContain('HashMap<…>::insert');
+    await eventually(() => parameter('names')).toBe('short');
+    expect(await h.page.locator('.functions-row .col-name').first().getAttribute('title')).toContain('hashbrown::map::HashMap');
+    const full = h.page.locator('.tooltip-full');
+    let shown = await hover(1);
+    for (let row = 2; (await full.count()) === 0; row++) shown = await hover(row);
+    expect((await full.textContent())?.length).toBeGreaterThan(shown?.length ?? 0);
+    await h.page.getByRole('button', { name: 'Export' }).click();
+    expect(await h.page.locator('a[data-format=folded]').getAttribute('href')).toContain('names=short');
+  });
+});
+
 describe('the search', () => {
   test('shows the matched share, filters the table and is part of the link', async () => {
     await h.open('/service?name=checkout&view=split');

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use record::{Event, RecordArgs, UnitArg};
+pub(crate) use record::{Event, NamesArg, RecordArgs, UnitArg};
 pub(crate) use service::{AgentArgs, ServerArgs, UpArgs};
 pub(crate) use values::{FREQUENCIES, LONGEST, duration, frequency};
 

@@ -49,8 +49,7 @@ pub(crate) fn run(mut args: RecordArgs) -> Result<ExitCode, Failure> {
         tracing::warn!("{warning}");
     }
     let title = format!("infrared: {} at {} Hz", plan.subject_text(), plan.frequency_hz);
-    let encoding =
-        Encoding::new(plan.format, plan.in_nanoseconds, plan.by.clone(), harmless(&title))?;
+    let encoding = Encoding::new(&plan, harmless(&title))?;
     let output = Output::open(&plan.destination, plan.format)?;
     let stats_output = plan.stats.as_deref().map(Output::open_file).transpose()?;
     let collector = Collector::new(Wanted {
@@ -61,10 +60,10 @@ pub(crate) fn run(mut args: RecordArgs) -> Result<ExitCode, Failure> {
     });
     let session = start(&plan, &settings, &collector)?;
     let end = session.run(&collector);
-    let recorded = collector.take();
+    let mut recorded = collector.take();
     report(&plan, &recorded, &end.stats.stacks, &output.name());
     report_losses(&end.stats);
-    output.replace(|out| encoding.write(&recorded.profile, out))?;
+    output.replace(|out| encoding.write(&mut recorded.profile, out))?;
     if let Some(stats_output) = stats_output {
         let counters = Counters::of(&end.stats);
         stats_output.replace(|mut out| {

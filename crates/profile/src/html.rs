@@ -18,6 +18,8 @@ pub struct Page<'a> {
     pub title: &'a str,
     /// A classic script (no module) that defines `InfraredViewer`.
     pub viewer_js: &'a str,
+    /// It begins with short names, see [`short_names`](crate::short_names).
+    pub has_short_names: bool,
 }
 
 /// Writes the page.
@@ -26,9 +28,10 @@ pub fn write(tree: &CallTree, page: Page<'_>, out: &mut impl Write) -> io::Resul
     gzip.write_all(&encode::encode(tree))?;
     let data = STANDARD.encode(gzip.finish()?);
     let title = escaped(page.title);
+    let names = if page.has_short_names { " data-names=\"short\"" } else { "" };
     write!(
         out,
-        "{HEAD}<title>{title}</title>\n{STYLE}</head>\n<body>\n<div id=\"infrared\"></div>\n"
+        "{HEAD}<title>{title}</title>\n{STYLE}</head>\n<body>\n<div id=\"infrared\"{names}></div>\n"
     )?;
     writeln!(out, "<noscript>{title}: this page needs JavaScript.</noscript>")?;
     writeln!(out, "<script id=\"tree\" type=\"application/octet-stream;base64\">{data}</script>")?;

@@ -18,6 +18,7 @@ pub mod merge;
 mod model;
 pub mod pprof;
 pub mod protobuf;
+pub mod short_names;
 pub mod speedscope;
 pub mod svg;
 pub mod tree;

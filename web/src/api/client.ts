@@ -41,6 +41,7 @@ export function selectionParams(state: AppState, narrowed: boolean): URLSearchPa
 export function exportUrl(state: AppState, format: ExportFormat): string {
   const params = selectionParams(state, true);
   params.set('format', format);
+  if (state.view.names === 'short') params.set('names', 'short');
   return `${BASE}/export?${params}`;
 }
 

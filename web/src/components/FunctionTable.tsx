@@ -128,7 +128,7 @@ function Row({ tree, fn, self, total, whole, index, compact, selected, cursor, o
     <div role="row" aria-rowindex={index + 2} aria-selected={selected} class={`functions-row ${selected ? 'selected' : ''} ${cursor ? 'cursor' : ''}`} style={{ top: `${index * ROW_PX}px`, height: `${ROW_PX}px` }} onClick={onSelect} onDblClick={onOpen}>
       <Amount tree={tree} value={self} whole={whole} compact={compact} column="col-self" />
       <Amount tree={tree} value={total} whole={whole} compact={compact} column="col-total" />
-      <div role="cell" class="col-name mono" title={module ? `${name}\n${module}` : name}>
+      <div role="cell" class="col-name mono" title={[tree.frames.name[frame], module].filter(Boolean).join('\n')}>
         <i class="swatch" style={{ background: classColour(className, theme) }} />
         <span class="ellipsis">{name}</span>
         <button type="button" class="ghost small row-action" tabIndex={-1} title={t('view.callers')} onClick={(event) => (event.stopPropagation(), onOpen())}>⇅</button>
@@ -156,7 +156,7 @@ function orderRows(tree: CallTree, table: FunctionTable, matching: Uint8Array | 
   const sign = sort.descending ? -1 : 1;
   const text = (row: number) => {
     const frame = tree.frames.fnFrame[table.fn[row]];
-    return sort.column === 'name' ? tree.frames.name[frame] : modulePath(tree.frames, frame);
+    return sort.column === 'name' ? tree.frames.label[frame] : modulePath(tree.frames, frame);
   };
   if (sort.column === 'self' || sort.column === 'total') {
     const values = table[sort.column];

@@ -65,6 +65,13 @@ export function Toolbar({ view, onView, searched, searchError, total, searchBox,
           <option value="module">{t('toolbar.byModule')}</option>
         </select>
       </label>
+      <label class="select" title={t('toolbar.namesHint')}>
+        <span class="faint">{t('toolbar.names')}</span>
+        <select value={view.names} onChange={(event) => onView({ names: event.currentTarget.value === 'short' ? 'short' : 'full' }, { replace: true })}>
+          <option value="full">{t('toolbar.fullNames')}</option>
+          <option value="short">{t('toolbar.shortNames')}</option>
+        </select>
+      </label>
       {actions}
       <button type="button" class="ghost icon-only" title={t('help.title')} aria-label={t('help.title')} onClick={onHelp}><Icon name="help" /></button>
     </div>

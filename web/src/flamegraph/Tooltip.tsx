@@ -34,6 +34,7 @@ export function Tooltip({ tree, hover, whole, inverted }: { tree: CallTree; hove
   return (
     <div class="tooltip" ref={element} role="presentation">
       <div class="tooltip-name">{facts.name}</div>
+      {facts.fullName && <div class="tooltip-full faint">{facts.fullName}</div>}
       <div class="tooltip-module">
         <i class="swatch" style={{ background: classColour(facts.className, theme) }} />
         {[facts.kind, facts.module].filter(Boolean).join(' · ')}

@@ -16,6 +16,8 @@ export interface Measure {
 
 export interface NodeFacts {
   name: string;
+  /** The full name, if another is shown. */
+  fullName: string | null;
   module: string;
   className: (typeof FRAME_CLASS_NAMES)[number];
   kind: string;
@@ -39,7 +41,7 @@ export function measure(tree: CallTree, value: number, whole: number): Measure {
 }
 
 export function frameName(tree: CallTree, frame: number): string {
-  return tree.frames.name[frame] || t('flame.all');
+  return tree.frames.label[frame] || t('flame.all');
 }
 
 export function nodeFacts(tree: CallTree, node: number, whole: number): NodeFacts {
@@ -52,6 +54,7 @@ export function nodeFacts(tree: CallTree, node: number, whole: number): NodeFact
   const parent = nodes.parent[node];
   return {
     name: frameName(tree, frame),
+    fullName: frames.label[frame] === frames.name[frame] ? null : frames.name[frame],
     module: modulePath(frames, frame),
     className: FRAME_CLASS_NAMES[frameClasses(frames)[frame]],
     kind: t(`kind.${kindName(frames.kind[frame])}` as MessageKey),

@@ -123,7 +123,7 @@ function paintTexts(ctx: CanvasRenderingContext2D, list: DrawList, scene: Scene,
 }
 
 export function frameLabel(tree: CallTree, frame: number, node: number): string {
-  return node === 0 && tree.frames.name[frame] === '' ? t('flame.all') : tree.frames.name[frame];
+  return node === 0 && tree.frames.name[frame] === '' ? t('flame.all') : tree.frames.label[frame];
 }
 
 /** The part of a name that fits; wide characters count twice. */

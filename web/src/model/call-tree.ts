@@ -49,6 +49,8 @@ export interface ModuleInfo {
 export interface FrameTable {
   readonly count: number;
   readonly name: string[];
+  /** What is shown for the name. */
+  readonly label: string[];
   readonly kind: Uint8Array;
   readonly flags: Uint8Array;
   /** Index into `modules`, plus 1; 0 = none. */

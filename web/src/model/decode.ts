@@ -81,7 +81,7 @@ function readFrames(reader: Reader, count: number, strings: string[], modules: M
     }
     fn[i] = index;
   }
-  return { count, name, kind, flags, module, modules, fn, fnCount: fnFrame.length, fnFrame: Uint32Array.from(fnFrame) };
+  return { count, name, label: name, kind, flags, module, modules, fn, fnCount: fnFrame.length, fnFrame: Uint32Array.from(fnFrame) };
 }
 
 class Reader {

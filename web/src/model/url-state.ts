@@ -18,6 +18,7 @@ export interface ViewState {
   regex: boolean;
   orientation: Orientation;
   colour: 'kind' | 'module';
+  names: 'full' | 'short';
   fold: FrameClassName[];
   /** Path hash of the zoomed frame, see node-path.ts. */
   zoom: string | null;
@@ -45,7 +46,7 @@ export interface AppState {
 }
 
 export const DEFAULT_VIEW: ViewState = {
-  layout: 'flame', search: '', regex: false, orientation: 'icicle', colour: 'kind', fold: FOLDED_AT_FIRST, zoom: null, span: null, fn: null,
+  layout: 'flame', search: '', regex: false, orientation: 'icicle', colour: 'kind', names: 'full', fold: FOLDED_AT_FIRST, zoom: null, span: null, fn: null,
   sort: { column: 'self', descending: true },
 };
 
@@ -97,6 +98,7 @@ export function parseView(params: URLSearchParams): ViewState {
     regex: params.get('re') === '1',
     orientation: params.get('orient') === 'flame' ? 'flame' : 'icicle',
     colour: params.get('color') === 'module' ? 'module' : 'kind',
+    names: params.get('names') === 'short' ? 'short' : 'full',
     fold: fold as FrameClassName[],
     zoom: zoom && /^[0-9a-f]{8}$/.test(zoom) ? zoom : null,
     span: parsePair(params.get('x'), (n) => n >= 0 && n <= 1),
@@ -152,6 +154,7 @@ export function formatView(view: ViewState, put: (key: string, value: string | n
   if (view.regex) put('re', '1');
   put('orient', view.orientation, 'icicle');
   put('color', view.colour, 'kind');
+  put('names', view.names, DEFAULT_VIEW.names);
   put('fold', view.fold.join(','), DEFAULT_VIEW.fold.join(','));
   put('zoom', view.zoom);
   if (view.span) put('x', view.span.map((f) => String(Number(f.toFixed(7)))).join('~'));

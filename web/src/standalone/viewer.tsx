@@ -17,13 +17,17 @@ import { LocalAnalysis } from '../worker/analysis';
 
 const analysis = new LocalAnalysis();
 
-function Viewer({ bytes }: { bytes: Uint8Array }) {
+/** `names`: those that the report was made with. */
+function Viewer({ bytes, names }: { bytes: Uint8Array; names: ViewState['names'] }) {
   const settings = useSettingsState();
-  const [view, setView] = useState<ViewState>(() => parseView(new URLSearchParams(window.location.hash.slice(1))));
+  const [view, setView] = useState<ViewState>(() => {
+    const params = new URLSearchParams(window.location.hash.slice(1));
+    return parseView(params.has('names') ? params : new URLSearchParams([...params, ['names', names]]));
+  });
   const onView = (patch: Partial<ViewState>) =>
     setView((old) => {
       const next = { ...old, ...patch };
-      keepInHash(next);
+      keepInHash(next, names);
       return next;
     });
   return (
@@ -43,12 +47,12 @@ function Viewer({ bytes }: { bytes: Uint8Array }) {
 
 let timer: ReturnType<typeof setTimeout> | undefined;
 
-function keepInHash(view: ViewState): void {
+function keepInHash(view: ViewState, names: ViewState['names']): void {
   clearTimeout(timer);
   timer = setTimeout(() => {
     const params = new URLSearchParams();
     formatView(view, (key, value, fallback) => {
-      if (value !== null && value !== fallback) params.set(key, value);
+      if (value !== null && value !== (key === 'names' ? names : fallback)) params.set(key, value);
     });
     try {
       window.history.replaceState(null, '', `#${params}`);
@@ -70,7 +74,7 @@ export async function mount(element: HTMLElement, tree: Uint8Array | string): Pr
   style.textContent = base + controls + header + profile;
   document.head.append(style);
   try {
-    render(<Viewer bytes={await toBytes(tree)} />, element);
+    render(<Viewer bytes={await toBytes(tree)} names={element.dataset.names === 'short' ? 'short' : 'full'} />, element);
   } catch (error) {
     element.textContent = `This report cannot be shown: ${error instanceof Error ? error.message : String(error)}`;
   }

@@ -5,11 +5,18 @@ import { foldTree } from '../model/fold';
 import { FRAME_CLASS_NAMES, FrameClass, frameClasses, type FrameClassName } from '../model/frame-class';
 import { functionTable, type FunctionTable } from '../model/functions';
 import { sandwich, type Sandwich } from '../model/sandwich';
+import { withShortNames } from '../model/short-names';
 import { search, type SearchQuery, type SearchResult } from '../model/search';
+
+/** What is made of a tree before it is shown. */
+export interface Shape {
+  fold: FrameClassName[];
+  names: 'full' | 'short';
+}
 
 /** The operations the views ask for. All but `open` work on the tree that `open` gave last. */
 export interface Analysis {
-  open(bytes: Uint8Array, fold: FrameClassName[]): Promise<OpenedTree>;
+  open(bytes: Uint8Array, shape: Shape): Promise<OpenedTree>;
   functions(): Promise<FunctionTable>;
   search(query: SearchQuery): Promise<SearchResult | null>;
   sandwich(fn: number): Promise<Sandwich>;
@@ -26,12 +33,13 @@ export class LocalAnalysis implements Analysis {
   private base: CallTree | null = null;
   private view: CallTree | null = null;
 
-  async open(bytes: Uint8Array, fold: FrameClassName[]): Promise<OpenedTree> {
+  async open(bytes: Uint8Array, shape: Shape): Promise<OpenedTree> {
     if (this.bytes !== bytes || !this.base) {
       this.base = decodeTree(bytes);
       this.bytes = bytes;
     }
-    this.view = foldTree(this.base, fold);
+    const named = shape.names === 'short' ? withShortNames(this.base) : this.base;
+    this.view = foldTree(named, shape.fold);
     return { tree: this.view, classValue: classValue(this.base) };
   }
 

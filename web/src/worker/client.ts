@@ -2,11 +2,10 @@
  * The page's side of the worker. A search that takes too long (an expression can take for ever) ends the worker;
  * the next one starts with the same tree.
  */
-import type { FrameClassName } from '../model/frame-class';
 import type { FunctionTable } from '../model/functions';
 import type { Sandwich } from '../model/sandwich';
 import { PatternError, type SearchQuery, type SearchResult } from '../model/search';
-import type { Analysis, OpenedTree } from './analysis';
+import type { Analysis, OpenedTree, Shape } from './analysis';
 import type { Call, Reply, Request } from './protocol';
 
 const SEARCH_LIMIT_MS = 3000;
@@ -21,15 +20,15 @@ export class WorkerAnalysis implements Analysis {
   private readonly waiting = new Map<number, Waiting>();
   private nextId = 1;
   private bytes: Uint8Array | null = null;
-  private fold: FrameClassName[] = [];
+  private shape: Shape = { fold: [], names: 'full' };
 
-  async open(bytes: Uint8Array, fold: FrameClassName[]): Promise<OpenedTree> {
+  async open(bytes: Uint8Array, shape: Shape): Promise<OpenedTree> {
     if (this.bytes !== bytes) {
       this.bytes = bytes;
       void this.call({ op: 'load', bytes }).catch(() => undefined);
     }
-    this.fold = fold;
-    return this.call({ op: 'open', fold }) as Promise<OpenedTree>;
+    this.shape = shape;
+    return this.call({ op: 'open', shape }) as Promise<OpenedTree>;
   }
 
   functions(): Promise<FunctionTable> {
@@ -96,6 +95,6 @@ export class WorkerAnalysis implements Analysis {
     this.failAll(new PatternError('timeout'));
     if (!this.bytes) return;
     void this.call({ op: 'load', bytes: this.bytes }).catch(() => undefined);
-    void this.call({ op: 'open', fold: this.fold }).catch(() => undefined);
+    void this.call({ op: 'open', shape: this.shape }).catch(() => undefined);
   }
 }

@@ -12,7 +12,7 @@ async function run(call: Call, transfer: ArrayBuffer[]): Promise<unknown> {
       bytes = new Uint8Array(call.bytes);
       return null;
     case 'open': {
-      const opened = await analysis.open(bytes, call.fold);
+      const opened = await analysis.open(bytes, call.shape);
       const { tree, buffers } = detached(opened.tree);
       transfer.push(...buffers);
       return { ...opened, tree };

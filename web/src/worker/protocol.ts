@@ -1,10 +1,10 @@
 /** Messages between the page and its worker. */
-import type { FrameClassName } from '../model/frame-class';
 import type { SearchQuery } from '../model/search';
+import type { Shape } from './analysis';
 
 export type Call =
   | { op: 'load'; bytes: Uint8Array }
-  | { op: 'open'; fold: FrameClassName[] }
+  | { op: 'open'; shape: Shape }
   | { op: 'functions' }
   | { op: 'search'; query: SearchQuery }
   | { op: 'sandwich'; fn: number };

@@ -24,6 +24,13 @@ pub(crate) enum UnitArg {
     Ns,
 }
 
+/// How functions are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NamesArg {
+    Full,
+    Short,
+}
+
 #[derive(Debug, Args)]
 #[command(
     after_long_help = "Without -p, --cgroup or a command, everything on the machine is recorded.
@@ -74,6 +81,9 @@ pub(crate) struct RecordArgs {
     /// Unit of the counts in folded stacks
     #[arg(long, value_enum)]
     pub(crate) unit: Option<UnitArg>,
+    /// Names of functions: `short` is without packages, what templates are filled with, and arguments
+    #[arg(long, value_enum, default_value = "full")]
+    pub(crate) names: NamesArg,
     /// Leave out what infrared itself burns
     #[arg(long)]
     pub(crate) exclude_self: bool,

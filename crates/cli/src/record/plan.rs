@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::Format;
-use crate::args::{Event, RecordArgs, UnitArg};
+use crate::args::{Event, NamesArg, RecordArgs, UnitArg};
 
 /// How long a recording without a command and without `-d` lasts.
 const USUAL_DURATION: Duration = Duration::from_secs(10);
@@ -46,6 +46,7 @@ pub(super) struct Plan {
     pub(super) destination: Destination,
     pub(super) format: Format,
     pub(super) in_nanoseconds: bool,
+    pub(super) has_short_names: bool,
     pub(super) exclude_self: bool,
     pub(super) stats: Option<PathBuf>,
 }
@@ -88,6 +89,7 @@ impl Plan {
             destination,
             format,
             in_nanoseconds: args.unit == Some(UnitArg::Ns),
+            has_short_names: args.names == NamesArg::Short,
             exclude_self: args.exclude_self,
             stats: args.stats,
         })

@@ -14,7 +14,8 @@ use crate::profiles::shop;
 fn page(viewer_js: &str) -> (CallTree, String) {
     let tree = CallTree::from_profile(&shop(), &TreeOptions::default());
     let mut out = Vec::new();
-    html::write(&tree, Page { title: "shop & <api>", viewer_js }, &mut out).unwrap();
+    html::write(&tree, Page { title: "shop & <api>", viewer_js, has_short_names: false }, &mut out)
+        .unwrap();
     (tree, String::from_utf8(out).unwrap())
 }
 
@@ -34,6 +35,18 @@ fn the_page_holds_the_tree_and_needs_nothing_else() {
     assert!(html.contains("<title>shop &amp; &lt;api&gt;</title>"));
     for outside in ["src=", "href=", "http://", "https://"] {
         assert!(!html.contains(outside), "{outside}");
+    }
+}
+
+#[test]
+fn the_viewer_is_told_of_short_names() {
+    for (has_short_names, element) in
+        [(false, "<div id=\"infrared\">"), (true, "<div id=\"infrared\" data-names=\"short\">")]
+    {
+        let tree = CallTree::from_profile(&shop(), &TreeOptions::default());
+        let mut out = Vec::new();
+        html::write(&tree, Page { title: "", viewer_js: "", has_short_names }, &mut out).unwrap();
+        assert!(String::from_utf8(out).unwrap().contains(element));
     }
 }
 

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use infrared_profile::tree::{CallTree, TreeOptions};
-use infrared_profile::{Profile, folded, html, json, labels, pprof, speedscope, svg};
+use infrared_profile::{Profile, folded, html, json, labels, pprof, short_names, speedscope, svg};
 use infrared_store::Keep;
 
 use super::params::{Pairs, Params};
@@ -57,19 +57,28 @@ impl Format {
 }
 
 pub(crate) async fn export(State(app): State<App>, pairs: Pairs) -> Result<Response, ApiError> {
-    let params = Params::parse(pairs, &["format"])?;
+    let params = Params::parse(pairs, &["format", "names"])?;
     let Some(format) = params.own("format").and_then(Format::parse) else {
         let message = "format must be folded, pprof, speedscope, svg, html or json";
         return Err(ApiError::invalid(message));
+    };
+    let has_short_names = match params.own("names") {
+        None | Some("full") => false,
+        Some("short") => true,
+        Some(_) => return Err(ApiError::invalid("names must be full or short")),
     };
     let title = title(&params);
     let name = file_name(&title, params.selection.range.from_ms, format);
     let one_service = params.services.len() == 1;
     let answer = app.query(move |app, budget| {
-        let selected = select(app, params.selection, format.keep(), budget)?;
+        let mut selected = select(app, params.selection, format.keep(), budget)?;
+        // A page has both.
+        if has_short_names && format != Format::Html {
+            short_names::shorten_all(&mut selected.profile);
+        }
         let group_by = if one_service { vec![] } else { vec![labels::SERVICE.to_owned()] };
         let options = TreeOptions { group_by, max_nodes: app.limits.tree_nodes };
-        write(format, &selected.profile, &options, &title)
+        write((format, has_short_names), &selected.profile, &options, &title)
     });
     let body = answer.await?;
     let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""))
@@ -85,7 +94,7 @@ pub(crate) async fn export(State(app): State<App>, pairs: Pairs) -> Result<Respo
 }
 
 fn write(
-    format: Format,
+    (format, has_short_names): (Format, bool),
     profile: &Profile,
     options: &TreeOptions,
     title: &str,
@@ -107,7 +116,11 @@ fn write(
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 return Err(ApiError::new(status, "not_built", message));
             };
-            html::write(&tree(), html::Page { title, viewer_js: &viewer_js }, &mut out)
+            html::write(
+                &tree(),
+                html::Page { title, viewer_js: &viewer_js, has_short_names },
+                &mut out,
+            )
         }
     };
     written.map_err(|error| ApiError::internal(&error))?;

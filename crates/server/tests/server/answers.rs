@@ -7,7 +7,7 @@ use infrared_profile::tree::encode;
 use infrared_server::{BindError, Server};
 use infrared_store::{EmbeddedStore, Options};
 
-use crate::support::{Unwell, config, exchange, shop, start, start_beside};
+use crate::support::{Unwell, config, exchange, now_ms, shop, start, start_beside, window};
 
 fn near(value: &serde_json::Value, expected: f64) -> bool {
     value.as_f64().is_some_and(|v| (v - expected).abs() < 1e-3)
@@ -145,10 +145,26 @@ fn every_export_is_a_download_with_all_samples() {
         );
         assert!(answer.text().contains(content), "{format}: {}", answer.text());
     }
+    let long = [("shop", 7, &["main", "mall::shop::pay(int)"][..], 9)];
+    server.ingest.write(vec![window(now_ms() - 5_000, 1_000, &long)]).expect("write");
+    for (names, content) in [
+        ("", "mall::shop::pay(int)"),
+        ("&names=full", "mall::shop::pay(int)"),
+        ("&names=short", "shop::pay"),
+    ] {
+        for (format, before, after) in
+            [("folded", ";", " 9\n"), ("json", "\"", "\""), ("speedscope", "\"", "\"")]
+        {
+            let answer = server.get(&format!("/api/v1/export?format={format}{names}"));
+            let content = format!("{before}{content}{after}");
+            assert!(answer.text().contains(&content), "{format}{names}: {}", answer.text());
+        }
+    }
+    assert_eq!(server.get("/api/v1/export?format=folded&names=long").status, 400);
     let pprof = server.get("/api/v1/export?format=pprof&service=shop");
     let limits = infrared_profile::pprof::ReadLimits::default();
     let profiles = infrared_profile::pprof::read(&pprof.body, &limits).expect("pprof");
-    assert_eq!(profiles[0].total(), 1000);
+    assert_eq!(profiles[0].total(), 1009);
     let html = server.get("/api/v1/export?format=html");
     let expected = if infrared_server::viewer_js().is_some() { 200 } else { 503 };
     assert_eq!(html.status, expected);
