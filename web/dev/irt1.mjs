@@ -3,7 +3,7 @@
 const KINDS = { native: 0, kernel: 1, go: 2, jit: 3, vdso: 4, runtime: 5, truncated: 6, event: 7, group: 255 };
 
 /**
- * @typedef {{ name: string, kind?: string, flags?: number, module?: string, self?: number, children?: Node[] }} Node
+ * @typedef {{ name: string, kind?: string, flags?: number, module?: string, place?: string, self?: number, children?: Node[] }} Node
  * @param {Node} root
  * @param {{ periodNs?: number, valueKind?: string, unit?: string }} [options]
  * @returns {Uint8Array}
@@ -12,7 +12,8 @@ export function encodeTree(root, options = {}) {
   const strings = new Table(['']);
   const modules = new Table([]);
   const frames = new Table([]);
-  const columns = { frame: [], self: [], children: [] };
+  const places = new Table([]);
+  const columns = { frame: [], place: [], self: [], children: [] };
   let total = 0;
   const stack = [root];
   while (stack.length > 0) {
@@ -20,6 +21,7 @@ export function encodeTree(root, options = {}) {
     const children = node.children ?? [];
     const module = node.module ? modules.id(node.module) + 1 : 0;
     columns.frame.push(frames.id(`${strings.id(node.name)},${KINDS[node.kind ?? 'native'] ?? node.kind},${node.flags ?? 0},${module}`));
+    columns.place.push(node.place ? places.id(node.place) + 1 : 0);
     columns.self.push(node.self ?? 0);
     columns.children.push(children.length);
     total += node.self ?? 0;
@@ -28,7 +30,11 @@ export function encodeTree(root, options = {}) {
   const valueKind = strings.id(options.valueKind ?? 'samples');
   const unit = strings.id(options.unit ?? 'count');
   const modulePaths = modules.items.map((path) => strings.id(path));
-  return write({ strings, modulePaths, frames, columns, total, valueKind, unit, periodNs: options.periodNs ?? 10_101_010 });
+  const placeNumbers = places.items.map((place) => {
+    const at = place.lastIndexOf(':');
+    return [strings.id(place.slice(0, at)), Number(place.slice(at + 1))];
+  });
+  return write({ strings, placeNumbers, modulePaths, frames, columns, total, valueKind, unit, periodNs: options.periodNs ?? 10_101_010 });
 }
 
 class Table {
@@ -48,10 +54,10 @@ class Table {
   }
 }
 
-function write({ strings, modulePaths, frames, columns, total, valueKind, unit, periodNs }) {
+function write({ strings, placeNumbers, modulePaths, frames, columns, total, valueKind, unit, periodNs }) {
   const out = new Bytes();
   out.bytes([0x49, 0x52, 0x54, 0x31]);
-  for (const n of [1, columns.frame.length, frames.items.length, strings.items.length, modulePaths.length, total, periodNs, valueKind, unit]) out.varint(n);
+  for (const n of [2, columns.frame.length, frames.items.length, strings.items.length, modulePaths.length, total, periodNs, valueKind, unit, placeNumbers.length]) out.varint(n);
   const utf8 = new TextEncoder();
   for (const text of strings.items) {
     const bytes = utf8.encode(text);
@@ -67,7 +73,8 @@ function write({ strings, modulePaths, frames, columns, total, valueKind, unit, 
   for (const f of parsed) out.bytes([f[1]]);
   for (const f of parsed) out.bytes([f[2]]);
   for (const f of parsed) out.varint(f[3]);
-  for (const column of [columns.frame, columns.self, columns.children]) for (const n of column) out.varint(n);
+  for (const place of placeNumbers) for (const n of place) out.varint(n);
+  for (const column of [columns.frame, columns.place, columns.self, columns.children]) for (const n of column) out.varint(n);
   return out.finish();
 }
 

@@ -27,7 +27,7 @@ function checkout() {
   ], 58);
   const pricing = f('checkout::pricing::apply_discounts', [
     f('checkout::pricing::rules::RuleSet::evaluate', [
-      inlined('checkout::pricing::rules::match_sku', m, [f('regex_automata::meta::strategy::Core::search', [f('regex_automata::dfa::onepass::DFA::try_search_slots', [], 141, { module: m })], 12, { module: m })], 22),
+      inlined('checkout::pricing::rules::match_sku', m, [f('regex_automata::meta::strategy::Core::search', [f('regex_automata::dfa::onepass::DFA::try_search_slots', [], 141, { module: m, place: 'src/dfa/onepass.rs:2158' })], 12, { module: m })], 22),
       f('rust_decimal::ops::div::div_impl', [], 74, { module: m }),
     ], 31, { module: m }),
     f('<hashbrown::map::HashMap<K,V,S,A>>::insert', [], 38, { module: m }),

@@ -258,3 +258,18 @@ describe('filters, exports, refresh', () => {
     await eventually(() => h.page.locator('[aria-sort=descending]').textContent()).toContain('Total');
   });
 });
+
+describe('source lines', () => {
+  test('are in the tooltip and the table; a phone has the names of functions', async () => {
+    await h.open('/service?name=checkout&view=table&q=try_search_slots');
+    const row = h.page.locator('.functions-row', { hasText: 'try_search_slots' });
+    await eventually(() => row.locator('.col-place').textContent()).toBe('onepass.rs:2158');
+    expect(await row.locator('.col-name').getAttribute('title')).toContain('src/dfa/onepass.rs:2158');
+    const size = h.page.viewportSize();
+    await h.page.setViewportSize({ width: 390, height: 844 });
+    const name = await row.locator('.col-name').boundingBox();
+    expect(name?.width).toBeGreaterThan(150);
+    expect((name?.x ?? 0) + (name?.width ?? 0)).toBeLessThanOrEqual(390);
+    if (size) await h.page.setViewportSize(size);
+  });
+});

@@ -42,6 +42,6 @@ function example(): CallTree {
   const names = ['', 'com.shop.Cart.add', 'lib::x+0x10', 'shop::cart::total(int)', 'samples', 'count'];
   const text = (value: string) => [value.length, ...new TextEncoder().encode(value)];
   const frames = [[0, 1, 2, 3], [Kind.group, Kind.java, Kind.native, Kind.native], [0, 0, Flag.unnamed, 0], [0, 0, 0, 0]];
-  const nodes = [[0, 1, 2, 3], [0, 1, 0, 2], [1, 1, 1, 0]];
-  return decodeTree(Uint8Array.from([...new TextEncoder().encode('IRT1'), 1, 4, 4, names.length, 0, 3, 10, 4, 5, ...names.flatMap(text), ...frames.flat(), ...nodes.flat()]));
+  const nodes = [[0, 1, 2, 3], [0, 0, 0, 0], [0, 1, 0, 2], [1, 1, 1, 0]];
+  return decodeTree(Uint8Array.from([...new TextEncoder().encode('IRT1'), 2, 4, 4, names.length, 0, 3, 10, 4, 5, 0, ...names.flatMap(text), ...frames.flat(), ...nodes.flat()]));
 }

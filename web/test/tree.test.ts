@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { encodeTree } from '../dev/irt1.mjs';
 import { largeTree, serviceTree } from '../dev/mock-trees.mjs';
-import { TreeError, type CallTree } from '../src/model/call-tree';
+import { placeText, TreeError, type CallTree } from '../src/model/call-tree';
 import { decodeTree } from '../src/model/decode';
+import { rebuild } from '../src/model/assemble';
 import { foldTree } from '../src/model/fold';
 import { FOLDABLE } from '../src/model/frame-class';
 import { functionTable } from '../src/model/functions';
@@ -10,8 +11,8 @@ import { findNode, nodePath } from '../src/model/node-path';
 import { sandwich } from '../src/model/sandwich';
 
 const EXAMPLE = Uint8Array.from(
-  `49 52 54 31 01 03 03 05 00 03 92 c2 e8 04 03 04 00 04 6d 61 69 6e 04 77 6f 72 6b 07 73 61 6d 70 6c 65 73
-   05 63 6f 75 6e 74 00 01 02 ff 00 00 00 00 00 00 00 00 00 01 02 00 01 02 01 01 00`.trim().split(/\s+/).map((h) => Number.parseInt(h, 16)),
+  `49 52 54 31 02 03 03 06 00 03 92 c2 e8 04 04 05 02 00 04 6d 61 69 6e 04 77 6f 72 6b 06 73 68 6f 70 2e 63 07 73 61 6d 70 6c 65 73
+   05 63 6f 75 6e 74 00 01 02 ff 00 00 00 00 00 00 00 00 03 07 03 0c 00 01 02 00 01 02 00 01 02 01 01 00`.trim().split(/\s+/).map((h) => Number.parseInt(h, 16)),
 );
 
 const sum = (values: Float64Array) => values.reduce((a, b) => a + b, 0);
@@ -35,6 +36,7 @@ describe('decoding', () => {
     expect([...tree.nodes.total]).toEqual([3, 3, 2]);
     expect([...tree.nodes.depth]).toEqual([0, 1, 2]);
     expect([...tree.nodes.parent]).toEqual([-1, 0, 1]);
+    expect(Array.from(tree.nodes.place, (place) => placeText(tree.frames, place))).toEqual(['', 'shop.c:7', 'shop.c:12']);
   });
 
   test('a tree that is cut anywhere is refused, never half read', () => {
@@ -158,5 +160,33 @@ describe('functions', () => {
     const { nodes } = sandwich(recursive, leaf).callers;
     const lines = Array.from(nodes.frame, (f, i) => `${'>'.repeat(nodes.depth[i])}${recursive.frames.name[f]} ${nodes.total[i]}`);
     expect(lines).toEqual(['leaf 6', '>main 5', '>fib 1', '>>fib 1', '>>>main 1']);
+  });
+});
+
+describe('places', () => {
+  const at = (name: string, self: number, place: string, children: Input[] = []) => node(name, self, children, { place });
+  const tree = decodeTree(encodeTree(node('', 0, [
+    at('main', 1, 'main.c:9', [at('hidden', 2, 'hidden.c:1', [at('work', 5, 'work.c:40')]), at('work', 3, 'work.c:20')]),
+  ], { kind: 'group' })));
+  const shown = (of: CallTree) => Array.from(of.nodes.frame, (frame, i) => `${of.frames.name[frame]} ${placeText(of.frames, of.nodes.place[i])}`.trim());
+
+  test('a merged node has that of its largest part', () => {
+    expect(shown(tree)).toEqual(['', 'main main.c:9', 'hidden hidden.c:1', 'work work.c:40', 'work work.c:20']);
+    const folded = rebuild(tree, (frame) => tree.frames.name[frame] === 'hidden');
+    expect(shown(folded)).toEqual(['', 'main main.c:9', 'work work.c:40']);
+  });
+
+  test('a function has that of its largest node, and keeps it among callers and callees', () => {
+    const table = functionTable(tree);
+    const place = (name: string) => [...table.fn].flatMap((fn, row) => (tree.frames.name[tree.frames.fnFrame[fn]] === name ? [placeText(tree.frames, table.place[row])] : []));
+    expect([place('main'), place('work'), place('hidden')]).toEqual([['main.c:9'], ['work.c:40'], ['hidden.c:1']]);
+    const of = (name: string) => sandwich(tree, tree.frames.fn[tree.frames.name.indexOf(name)]);
+    expect(shown(of('work').callers)).toEqual(['work work.c:40', 'hidden hidden.c:1', 'main main.c:9', 'main main.c:9']);
+    expect(shown(of('main').callees)).toEqual(['main main.c:9', 'hidden hidden.c:1', 'work work.c:40', 'work work.c:20']);
+  });
+
+  test('a file without line and a line without file are shown as such', () => {
+    const only = decodeTree(encodeTree(node('', 0, [at('a', 2, 'a.c:0'), at('b', 1, ':7')], { kind: 'group' })));
+    expect(shown(only)).toEqual(['', 'a a.c', 'b ?:7']);
   });
 });

@@ -1,6 +1,7 @@
 //! The call tree: what every picture of a profile is drawn from. Nodes in depth-first pre-order, in columns.
 //!
-//! It knows functions, not addresses or source lines: samples in different lines of a function are one node.
+//! It knows functions, not addresses or source lines: samples in different lines of a function are one node, which has the
+//! place that most of them were at.
 //! No step recurses, so that depth costs memory only.
 
 mod build;
@@ -53,6 +54,15 @@ pub struct Frame {
     pub module: Option<ModuleId>,
 }
 
+/// Where in the source a frame was: its own line, or that of the call to the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// Empty if only the line is known.
+    pub file: StringId,
+    /// From 1; 0 if unknown.
+    pub line: u32,
+}
+
 /// A finished call tree. Node 0 is the root, a [`NodeKind::Group`] with the empty name.
 #[derive(Clone, Debug)]
 pub struct CallTree {
@@ -62,7 +72,10 @@ pub struct CallTree {
     strings: Strings,
     modules: Interner<Module>,
     frames: Interner<Frame>,
+    places: Interner<Place>,
     node_frame: Vec<u32>,
+    /// Index into `places`, plus 1; 0 where none is known.
+    node_place: Vec<u32>,
     node_self: Vec<u64>,
     node_subtree: Vec<u32>,
 }
@@ -82,6 +95,13 @@ impl CallTree {
     /// Per node: index of its frame, see [`CallTree::frame_at`].
     pub fn node_frames(&self) -> &[u32] {
         &self.node_frame
+    }
+
+    /// File and line at which most of a node's value was, that of its children included. `None`: not known.
+    pub fn place(&self, node: usize) -> Option<(&str, u32)> {
+        let index = self.node_place.get(node)?.checked_sub(1)?;
+        let place = self.places.get(index)?;
+        Some((self.strings.get(place.file), place.line))
     }
 
     /// Per node: value of the node itself, without its children.

@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { classColour } from '../flamegraph/palette';
 import { formatInterval, formatMeasure, frameName, measure } from '../flamegraph/describe';
 import { t } from '../i18n';
-import { modulePath, type CallTree } from '../model/call-tree';
+import { modulePath, placeText, type CallTree } from '../model/call-tree';
 import { baseName, formatShare } from '../model/format';
 import { FRAME_CLASS_NAMES, frameClasses } from '../model/frame-class';
 import type { FunctionTable } from '../model/functions';
@@ -69,7 +69,7 @@ export function FunctionTableView(props: FunctionTableProps) {
     <div class={`functions ${compact ? 'compact' : ''}`} role="table" aria-label={t('table.label')} aria-rowcount={rows.length + 1}>
       <div class="functions-body" ref={body} tabIndex={0} role="rowgroup" aria-label={t('table.keys')} onKeyDown={onKeyDown}>
         <div class="functions-head" role="row">
-          {(['self', 'total', 'name', ...(compact ? [] : ['module'])] as SortColumn[]).map((column) => (
+          {(['self', 'total', 'name', ...(compact ? [] : ['place', 'module'])] as SortColumn[]).map((column) => (
             <SortHeader key={column} column={column} sort={sort} onSort={props.onSort} />
           ))}
         </div>
@@ -79,7 +79,7 @@ export function FunctionTableView(props: FunctionTableProps) {
             const row = rows[i];
             return (
               <Row
-                key={table.fn[row]} tree={tree} fn={table.fn[row]} self={table.self[row]} total={table.total[row]} whole={whole} index={i} compact={compact}
+                key={table.fn[row]} tree={tree} fn={table.fn[row]} place={placeText(tree.frames, table.place[row])} self={table.self[row]} total={table.total[row]} whole={whole} index={i} compact={compact}
                 selected={table.fn[row] === selected} cursor={i === at}
                 onSelect={() => (setCursor(i), props.onSelect(table.fn[row]))} onOpen={() => props.onOpen(table.fn[row])}
               />
@@ -107,6 +107,8 @@ function SortHeader({ column, sort, onSort }: { column: SortColumn; sort: ViewSt
 interface RowProps {
   tree: CallTree;
   fn: number;
+  /** `file:line`, or empty. */
+  place: string;
   self: number;
   total: number;
   whole: number;
@@ -118,7 +120,7 @@ interface RowProps {
   onOpen(): void;
 }
 
-function Row({ tree, fn, self, total, whole, index, compact, selected, cursor, onSelect, onOpen }: RowProps) {
+function Row({ tree, fn, place, self, total, whole, index, compact, selected, cursor, onSelect, onOpen }: RowProps) {
   const { theme } = useSettings();
   const frame = tree.frames.fnFrame[fn];
   const className = FRAME_CLASS_NAMES[frameClasses(tree.frames)[frame]];
@@ -128,11 +130,12 @@ function Row({ tree, fn, self, total, whole, index, compact, selected, cursor, o
     <div role="row" aria-rowindex={index + 2} aria-selected={selected} class={`functions-row ${selected ? 'selected' : ''} ${cursor ? 'cursor' : ''}`} style={{ top: `${index * ROW_PX}px`, height: `${ROW_PX}px` }} onClick={onSelect} onDblClick={onOpen}>
       <Amount tree={tree} value={self} whole={whole} compact={compact} column="col-self" />
       <Amount tree={tree} value={total} whole={whole} compact={compact} column="col-total" />
-      <div role="cell" class="col-name mono" title={[tree.frames.name[frame], module].filter(Boolean).join('\n')}>
+      <div role="cell" class="col-name mono" title={[tree.frames.name[frame], place, module].filter(Boolean).join('\n')}>
         <i class="swatch" style={{ background: classColour(className, theme) }} />
         <span class="ellipsis">{name}</span>
         <button type="button" class="ghost small row-action" tabIndex={-1} title={t('view.callers')} onClick={(event) => (event.stopPropagation(), onOpen())}>⇅</button>
       </div>
+      {!compact && <div role="cell" class="col-place faint ellipsis mono" title={place}>{baseName(place)}</div>}
       {!compact && <div role="cell" class="col-module faint ellipsis" title={module}>{baseName(module)}</div>}
     </div>
   );
@@ -156,7 +159,8 @@ function orderRows(tree: CallTree, table: FunctionTable, matching: Uint8Array | 
   const sign = sort.descending ? -1 : 1;
   const text = (row: number) => {
     const frame = tree.frames.fnFrame[table.fn[row]];
-    return sort.column === 'name' ? tree.frames.label[frame] : modulePath(tree.frames, frame);
+    if (sort.column === 'name') return tree.frames.label[frame];
+    return sort.column === 'place' ? placeText(tree.frames, table.place[row]) : modulePath(tree.frames, frame);
   };
   if (sort.column === 'self' || sort.column === 'total') {
     const values = table[sort.column];

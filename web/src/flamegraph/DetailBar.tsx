@@ -21,7 +21,8 @@ export function DetailBar({ tree, node, whole, announce, inverted, onFunction }:
   return (
     <div class={`detail ${inverted ? 'quiet' : ''}`}>
       <span class="visually-hidden" aria-live="polite">{announce ? describeNode(tree, node, whole) : ''}</span>
-      <span class="detail-name" title={facts.name}>{facts.name}</span>
+      <span class="detail-name" title={facts.fullName ?? facts.name}>{facts.name}</span>
+      {facts.place && <span class="detail-place mono" title={facts.place}>{baseName(facts.place)}</span>}
       {facts.module && <span class="detail-module" title={facts.module}>{baseName(facts.module)}</span>}
       <span class="detail-numbers">
         {t('measure.total')} <b>{formatShare(facts.total.share)}</b> {formatMeasure(facts.total)}
@@ -33,7 +34,7 @@ export function DetailBar({ tree, node, whole, announce, inverted, onFunction }:
           <button type="button" class="ghost small" onClick={() => onFunction(tree.frames.fn[tree.nodes.frame[node]])}>
             <Icon name="callers" /> {t('view.callers')}
           </button>
-          <button type="button" class="ghost small" onClick={() => void navigator.clipboard?.writeText(facts.name)}>
+          <button type="button" class="ghost small" onClick={() => void navigator.clipboard?.writeText(facts.fullName ?? facts.name)}>
             <Icon name="copy" /> {t('action.copyName')}
           </button>
         </span>

@@ -39,6 +39,7 @@ export function Tooltip({ tree, hover, whole, inverted }: { tree: CallTree; hove
         <i class="swatch" style={{ background: classColour(facts.className, theme) }} />
         {[facts.kind, facts.module].filter(Boolean).join(' · ')}
       </div>
+      {facts.place && <div class="tooltip-place mono">{facts.place}</div>}
       <table class="tooltip-table">
         <thead>
           <tr>

@@ -1,6 +1,6 @@
 /** Facts about one node, for the tooltip, the detail bar and screen readers. */
 import { t, type MessageKey } from '../i18n';
-import { cpuNs, Flag, kindName, modulePath, sampleCount, type CallTree } from '../model/call-tree';
+import { cpuNs, Flag, kindName, modulePath, placeText, sampleCount, type CallTree } from '../model/call-tree';
 import { baseName, formatCount, formatDuration, formatShare } from '../model/format';
 import { FRAME_CLASS_NAMES, frameClasses } from '../model/frame-class';
 import { wilson95 } from '../model/statistics';
@@ -19,6 +19,8 @@ export interface NodeFacts {
   /** The full name, if another is shown. */
   fullName: string | null;
   module: string;
+  /** `file:line` where most of it was; empty if that is not known. */
+  place: string;
   className: (typeof FRAME_CLASS_NAMES)[number];
   kind: string;
   notes: string[];
@@ -56,6 +58,7 @@ export function nodeFacts(tree: CallTree, node: number, whole: number): NodeFact
     name: frameName(tree, frame),
     fullName: frames.label[frame] === frames.name[frame] ? null : frames.name[frame],
     module: modulePath(frames, frame),
+    place: placeText(frames, nodes.place[node]),
     className: FRAME_CLASS_NAMES[frameClasses(frames)[frame]],
     kind: t(`kind.${kindName(frames.kind[frame])}` as MessageKey),
     notes,

@@ -185,6 +185,7 @@ export const en = {
   'table.module': 'Module',
   'table.name': 'Function',
   'table.nothing': 'No function matches the search.',
+  'table.place': 'Source',
   'table.self': 'Self',
   'table.total': 'Total',
   'theme.auto': 'Theme: as the system',

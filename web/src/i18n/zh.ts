@@ -187,6 +187,7 @@ export const zh: Messages = {
   'table.module': '模块',
   'table.name': '函数',
   'table.nothing': '没有匹配的函数。',
+  'table.place': '源码位置',
   'table.self': '自身',
   'table.total': '总计',
   'theme.auto': '主题：跟随系统',

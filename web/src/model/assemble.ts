@@ -6,6 +6,9 @@ export class PathMerger {
   private readonly frame: number[] = [];
   private readonly parent: number[] = [];
   private readonly self: number[] = [];
+  /** Of the largest node that was merged into each. */
+  private readonly place: number[] = [];
+  private readonly largest: number[] = [];
   private readonly child = new Map<number, number>();
 
   constructor(
@@ -15,10 +18,13 @@ export class PathMerger {
     this.frame.push(rootFrame);
     this.parent.push(-1);
     this.self.push(0);
+    this.place.push(0);
+    this.largest.push(0);
   }
 
-  /** The child of `parent` for this frame; made if it is new. */
-  step(parent: number, frame: number): number {
+  /** The child of `parent` for the frame of `from`, a node of the source; made if it is new. */
+  step(parent: number, from: number): number {
+    const frame = this.source.nodes.frame[from];
     const key = parent * this.source.frames.count + frame;
     let node = this.child.get(key);
     if (node === undefined) {
@@ -26,9 +32,20 @@ export class PathMerger {
       this.frame.push(frame);
       this.parent.push(parent);
       this.self.push(0);
+      this.place.push(0);
+      this.largest.push(-1);
       this.child.set(key, node);
     }
+    this.at(node, from);
     return node;
+  }
+
+  /** `from`, a node of the source, is a part of `node`. */
+  at(node: number, from: number): void {
+    const total = this.source.nodes.total[from];
+    if (total <= this.largest[node]) return;
+    this.largest[node] = total;
+    this.place[node] = this.source.nodes.place[from];
   }
 
   add(node: number, value: number): void {
@@ -58,14 +75,16 @@ export class PathMerger {
     }
     const order = preOrder(start, children, childCount);
     const frame = new Uint32Array(count);
+    const place = new Uint32Array(count);
     const self = new Float64Array(count);
     const counts = new Uint32Array(count);
     for (let i = 0; i < count; i++) {
       frame[i] = this.frame[order[i]];
+      place[i] = this.place[order[i]];
       self[i] = this.self[order[i]];
       counts[i] = childCount[order[i]];
     }
-    return deriveColumns(frame, self, counts);
+    return deriveColumns(frame, place, self, counts);
   }
 }
 
@@ -83,7 +102,7 @@ export function rebuild(tree: CallTree, leaveOut: (frame: number, caller: number
     if (depth > 0) {
       const [frame, caller] = [nodes.frame[i], left[depth - 1]];
       const isOut = leaveOut(frame, caller);
-      at[depth] = isOut ? at[depth - 1] : merged.step(at[depth - 1], frame);
+      at[depth] = isOut ? at[depth - 1] : merged.step(at[depth - 1], i);
       left[depth] = isOut ? caller : frame;
     }
     merged.add(at[depth], nodes.self[i]);

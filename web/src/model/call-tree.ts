@@ -45,6 +45,14 @@ export interface ModuleInfo {
   buildId: string;
 }
 
+/** Where in the source something is. */
+export interface Place {
+  /** Empty if only the line is known. */
+  file: string;
+  /** From 1; 0 if unknown. */
+  line: number;
+}
+
 /** Distinct frames, and the functions they belong to (equal name, kind and module). */
 export interface FrameTable {
   readonly count: number;
@@ -56,6 +64,7 @@ export interface FrameTable {
   /** Index into `modules`, plus 1; 0 = none. */
   readonly module: Uint32Array;
   readonly modules: ModuleInfo[];
+  readonly places: Place[];
   /** Function index of each frame. */
   readonly fn: Uint32Array;
   readonly fnCount: number;
@@ -66,6 +75,8 @@ export interface FrameTable {
 export interface NodeColumns {
   readonly count: number;
   readonly frame: Uint32Array;
+  /** Where most of the node was: index into `places`, plus 1; 0 = not known. */
+  readonly place: Uint32Array;
   readonly self: Float64Array;
   readonly total: Float64Array;
   /** Nodes in the subtree, the node itself included. */
@@ -87,7 +98,7 @@ export interface CallTree {
 export const MAX_DEPTH = 0xffff;
 
 /** Fills in what the wire does not carry. `children` holds the number of direct children in pre-order. */
-export function deriveColumns(frame: Uint32Array, self: Float64Array, children: Uint32Array): NodeColumns {
+export function deriveColumns(frame: Uint32Array, place: Uint32Array, self: Float64Array, children: Uint32Array): NodeColumns {
   const count = frame.length;
   const total = Float64Array.from(self);
   const size = new Uint32Array(count).fill(1);
@@ -108,7 +119,7 @@ export function deriveColumns(frame: Uint32Array, self: Float64Array, children: 
     next[d] = left + total[i];
     next[d + 1] = left;
   }
-  return { count, frame, self, total, size, depth, parent, x, maxDepth };
+  return { count, frame, place, self, total, size, depth, parent, x, maxDepth };
 }
 
 function assignParents(children: Uint32Array, parent: Int32Array, depth: Uint16Array): number {
@@ -144,6 +155,13 @@ export class TreeError extends Error {
 export function modulePath(frames: FrameTable, frame: number): string {
   const m = frames.module[frame];
   return m === 0 ? '' : frames.modules[m - 1].path;
+}
+
+/** The place of that number, as `file:line`; empty if it is not known. */
+export function placeText(frames: FrameTable, number: number): string {
+  const place = frames.places[number - 1];
+  if (!place) return '';
+  return place.line > 0 ? `${place.file || '?'}:${place.line}` : place.file;
 }
 
 /** Frames from the root (exclusive) to `node` (inclusive). */

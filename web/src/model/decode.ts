@@ -3,10 +3,10 @@
  * checked before anything is allocated by it.
  */
 import { rebuild } from './assemble';
-import { deriveColumns, TreeError, type CallTree, type FrameTable, type Meta, type ModuleInfo } from './call-tree';
+import { deriveColumns, TreeError, type CallTree, type FrameTable, type Meta, type ModuleInfo, type Place } from './call-tree';
 
 const MAGIC = [0x49, 0x52, 0x54, 0x31];
-const VERSION = 1;
+const VERSION = 2;
 
 export function decodeTree(bytes: Uint8Array): CallTree {
   const reader = new Reader(bytes);
@@ -21,10 +21,13 @@ export function decodeTree(bytes: Uint8Array): CallTree {
   const periodNs = reader.u53();
   const valueKind = reader.index(stringCount);
   const unit = reader.index(stringCount);
+  const placeCount = reader.count(0);
   const strings = readStrings(reader, stringCount);
   const modules = readModules(reader, moduleCount, strings);
-  const frames = readFrames(reader, frameCount, strings, modules);
+  const table = readFrames(reader, frameCount, strings, modules);
+  const frames = { ...table, places: readPlaces(reader, placeCount, strings) };
   const frame = reader.indices(nodeCount, frameCount);
+  const place = reader.indices(nodeCount, placeCount + 1);
   const self = new Float64Array(nodeCount);
   let sum = 0;
   for (let i = 0; i < nodeCount; i++) sum += self[i] = reader.u53();
@@ -32,7 +35,7 @@ export function decodeTree(bytes: Uint8Array): CallTree {
   if (!reader.atEnd()) throw new TreeError('bytes follow the last column');
   if (sum !== total) throw new TreeError('the total differs from the sum of the nodes');
   const meta: Meta = { valueKind: strings[valueKind], unit: strings[unit], periodNs };
-  return sorted({ meta, frames, nodes: deriveColumns(frame, self, children) });
+  return sorted({ meta, frames, nodes: deriveColumns(frame, place, self, children) });
 }
 
 /** Layout relies on siblings being sorted by total; the format promises it. A tree that breaks the promise is rebuilt. */
@@ -61,7 +64,13 @@ function readModules(reader: Reader, count: number, strings: string[]): ModuleIn
   return modules;
 }
 
-function readFrames(reader: Reader, count: number, strings: string[], modules: ModuleInfo[]): FrameTable {
+function readPlaces(reader: Reader, count: number, strings: string[]): Place[] {
+  const places: Place[] = new Array(count);
+  for (let i = 0; i < count; i++) places[i] = { file: strings[reader.index(strings.length)], line: reader.u32() };
+  return places;
+}
+
+function readFrames(reader: Reader, count: number, strings: string[], modules: ModuleInfo[]): Omit<FrameTable, 'places'> {
   const nameIndex = reader.indices(count, strings.length);
   const kind = reader.column(count);
   const flags = reader.column(count);

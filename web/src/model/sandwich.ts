@@ -24,8 +24,9 @@ export function sandwich(tree: CallTree, fn: number): Sandwich {
       i++;
       continue;
     }
+    callers.at(0, i);
     let at = 0;
-    for (let p = nodes.parent[i]; p > 0; p = nodes.parent[p]) at = callers.step(at, nodes.frame[p]);
+    for (let p = nodes.parent[i]; p > 0; p = nodes.parent[p]) at = callers.step(at, p);
     callers.add(at, nodes.total[i]);
     addSubtree(callees, tree, i);
     i += nodes.size[i];
@@ -37,10 +38,11 @@ function addSubtree(into: PathMerger, tree: CallTree, from: number): void {
   const { nodes } = tree;
   const base = nodes.depth[from];
   const at: number[] = [0];
+  into.at(0, from);
   into.add(0, nodes.self[from]);
   for (let i = from + 1; i < from + nodes.size[from]; i++) {
     const level = nodes.depth[i] - base;
-    at[level] = into.step(at[level - 1], nodes.frame[i]);
+    at[level] = into.step(at[level - 1], i);
     into.add(at[level], nodes.self[i]);
   }
 }

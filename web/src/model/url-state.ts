@@ -4,7 +4,7 @@ import { DEFAULT_RANGE, parseTime, type TimeRange } from './time-range';
 
 export type Layout = 'flame' | 'split' | 'table' | 'callers';
 export type Orientation = 'icicle' | 'flame';
-export type SortColumn = 'self' | 'total' | 'name' | 'module';
+export type SortColumn = 'self' | 'total' | 'name' | 'place' | 'module';
 
 export interface FunctionRef {
   name: string;
@@ -56,7 +56,7 @@ export const DEFAULT_STATE: AppState = {
 };
 
 const LAYOUTS: readonly string[] = ['flame', 'split', 'table', 'callers'];
-const SORTS: readonly string[] = ['self', 'total', 'name', 'module'];
+const SORTS: readonly string[] = ['self', 'total', 'name', 'place', 'module'];
 
 /** Reads a path with query. What is malformed is taken as absent. */
 export function parseUrl(url: string): AppState {

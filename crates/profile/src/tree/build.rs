@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use super::{CallTree, Flags, Frame, NodeKind, ROOT_FRAME};
+use super::{CallTree, Flags, Frame, NodeKind, Place, ROOT_FRAME};
 use crate::{FrameKind, Interner, Module, ModuleId, Strings, ValueType};
 
 /// A frame interned by a [`TreeBuilder`].
@@ -11,6 +11,8 @@ pub struct FrameRef {
     /// Of the frame without [`Flags::LOW_CONFIDENCE`], which does not part nodes.
     index: u32,
     low_confidence: bool,
+    /// Where it was, which does not part nodes either: index of a place, plus 1; 0 where that is not known.
+    place: u32,
 }
 
 /// A node of the unsorted trie. Parents come before their children.
@@ -20,6 +22,18 @@ struct Node {
     parent: u32,
     value: u64,
 }
+
+/// A step of the stack added last, and what was added at its place since that was last another.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    frame: u32,
+    node: u32,
+    place: u32,
+    value: u64,
+}
+
+/// Value by node and place.
+type Tally = HashMap<(u32, u32), u64>;
 
 /// A call tree in the making, at most `max_nodes` large.
 ///
@@ -31,10 +45,12 @@ pub struct TreeBuilder {
     strings: Strings,
     modules: Interner<Module>,
     frames: Interner<Frame>,
+    places: Interner<Place>,
     nodes: Vec<Node>,
     edges: HashMap<(u32, u32), u32>,
     /// The stack added last: neighbours share most of their path.
-    path: Vec<(u32, u32)>,
+    path: Vec<Step>,
+    tally: Tally,
     max_nodes: usize,
     overflow: u64,
 }
@@ -45,16 +61,18 @@ impl TreeBuilder {
     /// `max_nodes` counts the root and is at least 2, at most `u32::MAX`.
     pub fn new(value_type: ValueType, period_ns: u64, max_nodes: usize) -> Self {
         let mut frames = Interner::default();
-        let root = FrameRef { index: frames.intern(ROOT_FRAME), low_confidence: false };
+        let root = FrameRef { index: frames.intern(ROOT_FRAME), low_confidence: false, place: 0 };
         Self {
             value_type,
             period_ns,
             strings: Strings::default(),
             modules: Interner::default(),
             frames,
+            places: Interner::default(),
             nodes: vec![Node { frame: root, parent: ROOT, value: 0 }],
             edges: HashMap::new(),
             path: Vec::new(),
+            tally: Tally::new(),
             max_nodes: max_nodes.clamp(2, u32::MAX as usize),
             overflow: 0,
         }
@@ -78,7 +96,17 @@ impl TreeBuilder {
         FrameRef {
             index: self.frames.intern(Frame { name, kind, flags: parting, module }),
             low_confidence: flags.contains(Flags::LOW_CONFIDENCE),
+            place: 0,
         }
+    }
+
+    /// `frame`, where it was at that line of that file; either may be unknown (empty, 0).
+    pub fn at(&mut self, frame: FrameRef, file: &str, line: u32) -> FrameRef {
+        if file.is_empty() && line == 0 {
+            return FrameRef { place: 0, ..frame };
+        }
+        let file = self.strings.intern(file);
+        FrameRef { place: self.places.intern(Place { file, line }) + 1, ..frame }
     }
 
     /// Interns the frame of a group.
@@ -89,12 +117,19 @@ impl TreeBuilder {
     /// Adds `value` to the node at the end of a path. The empty path is the root.
     pub fn add(&mut self, root_first: &[FrameRef], value: u64) {
         let known = self.path.iter().zip(root_first);
-        let shared = known.take_while(|((frame, _), new)| *frame == new.index).count();
-        self.path.truncate(shared);
-        let mut node = self.path.last().map_or(ROOT, |&(_, node)| node);
+        let shared = known.take_while(|(step, new)| step.frame == new.index).count();
+        for step in self.path.drain(shared..) {
+            count(&mut self.tally, step);
+        }
+        let mut node = ROOT;
         for (depth, frame) in root_first.iter().enumerate() {
-            if let Some(&(_, known)) = self.path.get(depth) {
-                node = known;
+            if let Some(step) = self.path.get_mut(depth) {
+                node = step.node;
+                if step.place != frame.place {
+                    count(&mut self.tally, *step);
+                    (step.place, step.value) = (frame.place, 0);
+                }
+                step.value = step.value.saturating_add(value);
                 self.nodes[node as usize].frame.low_confidence |= frame.low_confidence;
                 continue;
             }
@@ -102,7 +137,8 @@ impl TreeBuilder {
                 self.overflow = self.overflow.saturating_add(value);
                 return;
             };
-            self.path.push((frame.index, child));
+            let FrameRef { index, place, .. } = *frame;
+            self.path.push(Step { frame: index, node: child, place, value });
             node = child;
         }
         self.add_to(node, value);
@@ -147,6 +183,7 @@ impl TreeBuilder {
             self.nodes.push(Node { frame, parent: ROOT, value: self.overflow });
         }
         self.edges = HashMap::new();
+        let places = self.places_of_nodes();
         let order = self.depth_first();
         let mut tree = CallTree {
             value_type: self.value_type,
@@ -154,7 +191,9 @@ impl TreeBuilder {
             strings: self.strings,
             modules: self.modules,
             frames: Interner::default(),
+            places: self.places,
             node_frame: Vec::with_capacity(order.len()),
+            node_place: Vec::with_capacity(order.len()),
             node_self: Vec::with_capacity(order.len()),
             node_subtree: Vec::with_capacity(order.len()),
         };
@@ -165,10 +204,26 @@ impl TreeBuilder {
                 kept.flags = kept.flags.with(Flags::LOW_CONFIDENCE);
             }
             tree.node_frame.push(tree.frames.intern(kept));
+            tree.node_place.push(places[node as usize]);
             tree.node_self.push(value);
             tree.node_subtree.push(subtree);
         }
         tree
+    }
+
+    /// Per node: the place with the largest value; of equal ones the first that was met.
+    fn places_of_nodes(&mut self) -> Vec<u32> {
+        for step in self.path.drain(..) {
+            count(&mut self.tally, step);
+        }
+        let mut best = vec![(0, 0); self.nodes.len()];
+        for ((node, place), value) in std::mem::take(&mut self.tally) {
+            let held = &mut best[node as usize];
+            *held = (*held).max((value, u32::MAX - place));
+        }
+        best.into_iter()
+            .map(|(value, place)| if value > 0 { u32::MAX - place } else { 0 })
+            .collect()
     }
 
     /// Node and size of its subtree, in the order of the finished tree.
@@ -219,5 +274,12 @@ impl TreeBuilder {
             ranks[index as usize] = rank;
         }
         ranks
+    }
+}
+
+fn count(tally: &mut Tally, step: Step) {
+    if step.place > 0 && step.value > 0 {
+        let sum = tally.entry((step.node, step.place)).or_default();
+        *sum = sum.saturating_add(step.value);
     }
 }

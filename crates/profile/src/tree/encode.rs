@@ -8,7 +8,7 @@ pub use read::{DecodeError, decode};
 pub use write::encode;
 
 pub(crate) const MAGIC: [u8; 4] = *b"IRT1";
-pub(crate) const VERSION: u64 = 1;
+pub(crate) const VERSION: u64 = 2;
 
 use super::NodeKind;
 use crate::FrameKind;

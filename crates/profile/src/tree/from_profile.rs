@@ -68,7 +68,8 @@ impl TreeBuilder {
             ];
             let set = flags.into_iter().filter(|(set, _)| *set);
             let flags = set.fold(Flags::default(), |sum, (_, flag)| sum.with(flag));
-            self.frame(&view.name, NodeKind::Frame(view.kind), flags, module)
+            let frame = self.frame(&view.name, NodeKind::Frame(view.kind), flags, module);
+            self.at(frame, profile.strings.get(view.line.file), view.line.line)
         });
         views.collect()
     }

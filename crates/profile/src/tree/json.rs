@@ -6,22 +6,29 @@ use serde::{Serialize, Serializer};
 use super::{CallTree, Flags, Frame, NodeKind};
 use crate::ValueType;
 
-/// Serializes as an object: `value_type`, `period_ns`, `total`, `frames` and `nodes`.
+/// Serializes as an object: `value_type`, `period_ns`, `total`, `frames`, `places` and `nodes`.
 #[derive(Clone, Copy, Debug)]
 pub struct TreeJson<'t>(pub &'t CallTree);
 
 impl Serialize for TreeJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(tree) = self;
-        let mut object = serializer.serialize_struct("CallTree", 5)?;
+        let mut object = serializer.serialize_struct("CallTree", 6)?;
         object.serialize_field::<ValueType>("value_type", &tree.value_type)?;
         object.serialize_field("period_ns", &tree.period_ns)?;
         object.serialize_field("total", &tree.total())?;
         let frames: Vec<_> = tree.frames().map(|frame| JsonFrame::new(tree, frame)).collect();
         object.serialize_field("frames", &frames)?;
+        let places: Vec<_> = tree
+            .places
+            .iter()
+            .map(|place| JsonPlace { file: tree.string(place.file), line: place.line })
+            .collect();
+        object.serialize_field("places", &places)?;
         let children = (0..tree.len()).map(|node| tree.children(node).count());
         let nodes = Nodes {
             frame: tree.node_frames(),
+            place: &tree.node_place,
             self_value: tree.self_values(),
             total: tree.totals(),
             children: children.collect(),
@@ -62,6 +69,13 @@ impl<'t> JsonFrame<'t> {
     }
 }
 
+#[derive(Serialize)]
+struct JsonPlace<'t> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    file: &'t str,
+    line: u32,
+}
+
 struct JsonKind(NodeKind);
 
 impl Serialize for JsonKind {
@@ -78,6 +92,8 @@ impl Serialize for JsonKind {
 struct Nodes<'t> {
     /// Index into `frames`.
     frame: &'t [u32],
+    /// Index into `places`, plus 1; 0 where it is not known.
+    place: &'t [u32],
     #[serde(rename = "self")]
     self_value: &'t [u64],
     total: Vec<u64>,

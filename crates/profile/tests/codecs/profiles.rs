@@ -74,7 +74,9 @@ pub(crate) fn any_profile() -> impl Strategy<Value = Profile> {
             let mut b = Builder::new(ValueType::cpu_samples(), START_NS, PERIOD_NS);
             let mut locations = Vec::new();
             for (names, kind, module, (low_confidence, unnamed), address) in places {
-                let lines = names.iter().map(|name| b.line(name, "", "", 0)).collect();
+                let file = ["", "a.c", "b.c"][address as usize % 3];
+                let line = address as u32 % 4;
+                let lines = names.iter().map(|name| b.line(name, "", file, line)).collect();
                 let module = (module > 0).then(|| b.module(&format!("/lib/{module}.so"), "ab"));
                 let own = Location { kind, module, address, lines, low_confidence, unnamed };
                 locations.push(b.location(own));

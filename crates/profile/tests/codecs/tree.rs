@@ -146,6 +146,7 @@ proptest! {
             prop_assert_eq!(tree.module_path(&ours), again.module_path(&theirs));
             prop_assert_eq!(tree.build_id(&ours), again.build_id(&theirs));
             prop_assert_eq!(ours.kind, theirs.kind);
+            prop_assert_eq!(tree.place(node), again.place(node));
         }
     }
 
@@ -158,6 +159,59 @@ proptest! {
         prop_assert!(decode(&bytes[..place]).is_err());
         bytes[place] = byte;
         infrared_profile::fuzz_tree(&bytes);
+    }
+}
+
+/// What parts a node from others, and where it was.
+type Step = (String, (String, u32));
+
+fn steps(profile: &Profile, stack: infrared_profile::StackId) -> Vec<Step> {
+    let text = |id| profile.strings.get(id).to_owned();
+    let step = |frame: frames::FrameView<'_>| {
+        let module = frame.module.and_then(|id| profile.module(id));
+        let module = module.map(|module| (text(module.path), text(module.build_id)));
+        let what = format!(
+            "{} {:?} {} {} {module:?}",
+            frame.name, frame.kind, frame.inlined, frame.unnamed
+        );
+        (what, (text(frame.line.file), frame.line.line))
+    };
+    frames::root_first(profile, profile.stack(stack).unwrap()).map(step).collect()
+}
+
+proptest! {
+    #[test]
+    fn a_node_is_at_the_place_that_most_of_its_value_was_at(profile in any_profile()) {
+        let mut values: BTreeMap<Vec<String>, BTreeMap<(String, u32), u64>> = BTreeMap::new();
+        for sample in profile.samples.iter().filter(|sample| sample.value > 0) {
+            let mut path = Vec::new();
+            for (what, place) in steps(&profile, sample.stack) {
+                path.push(what);
+                let of_node = values.entry(path.clone()).or_default();
+                if place != (String::new(), 0) {
+                    *of_node.entry(place).or_default() += sample.value;
+                }
+            }
+        }
+        let tree = CallTree::from_profile(&profile, &TreeOptions::default());
+        let mut path: Vec<String> = Vec::new();
+        for (node, depth) in tree.depths().into_iter().enumerate().skip(1) {
+            let frame = tree.frame(node);
+            let NodeKind::Frame(kind) = frame.kind else { panic!("a group") };
+            let module = frame.module.map(|_| (tree.module_path(&frame), tree.build_id(&frame)));
+            let has = |flag| frame.flags.contains(flag);
+            path.truncate(depth as usize - 1);
+            path.push(format!(
+                "{} {kind:?} {} {} {module:?}",
+                tree.name(node), has(Flags::INLINED), has(Flags::UNNAMED)
+            ));
+            // A node may be there for samples without value alone.
+            let none = BTreeMap::new();
+            let of_node = values.get(&path).unwrap_or(&none);
+            let most = of_node.values().max();
+            let held = tree.place(node).map(|(file, line)| (file.to_owned(), line));
+            prop_assert_eq!(held.and_then(|place| of_node.get(&place)), most, "{:?}", path);
+        }
     }
 }
 
@@ -176,6 +230,14 @@ fn json_has_the_same_columns() {
     });
     assert_eq!(frame(4), &next);
     assert_eq!((&json["total"], &json["value_type"]["kind"]), (&15.into(), &"samples".into()));
+    for node in 0..tree.len() {
+        let number = nodes["place"][node].as_u64().unwrap() as usize;
+        let place = number.checked_sub(1).map(|index| &json["places"][index]);
+        let place =
+            place.map(|p| (p["file"].as_str().unwrap_or(""), p["line"].as_u64().unwrap() as u32));
+        assert_eq!(place, tree.place(node));
+    }
+    assert!((0..tree.len()).any(|node| tree.place(node).is_some()));
 }
 
 /// The bytes of `docs/tree-format.md`, section "Example".
@@ -194,6 +256,7 @@ fn the_documented_example_is_what_the_encoder_writes() {
     let native = NodeKind::Frame(FrameKind::Native);
     let main = b.frame("main", native, Flags::default(), None);
     let work = b.frame("work", native, Flags::default(), None);
+    let (main, work) = (b.at(main, "shop.c", 7), b.at(work, "shop.c", 12));
     b.add(&[main], 1);
     b.add(&[main, work], 2);
     let bytes = encode(&b.finish());
@@ -215,12 +278,13 @@ fn trees_that_are_none_are_refused_with_a_reason() {
     let last = good.len() - 1;
     let cases = [
         ("other magic", with(3, b'2'), DecodeError::Magic),
-        ("version 2", with(4, 2), DecodeError::Version(2)),
+        ("version 1", with(4, 1), DecodeError::Version(1)),
         ("node count", with(5, 120), DecodeError::Short("header")),
         ("total", with(9, 4), DecodeError::Total),
-        ("string length", with(17, 99), DecodeError::Short("strings")),
-        ("not UTF-8", with(18, 0xff), DecodeError::Utf8),
-        ("frame index", with(last - 8, 3), DecodeError::Index("frames")),
+        ("string length", with(18, 99), DecodeError::Short("strings")),
+        ("not UTF-8", with(19, 0xff), DecodeError::Utf8),
+        ("frame index", with(last - 11, 3), DecodeError::Index("frames")),
+        ("place index", with(last - 8, 3), DecodeError::Index("places")),
         ("two roots", with(last - 1, 0), DecodeError::Shape),
         ("child too many", with(last, 1), DecodeError::Shape),
         ("trailing", [&good[..], &[0]].concat(), DecodeError::Trailing),

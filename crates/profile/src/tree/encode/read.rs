@@ -1,5 +1,5 @@
 use super::{MAGIC, VERSION, kind_of, varint};
-use crate::tree::{CallTree, Flags, Frame};
+use crate::tree::{CallTree, Flags, Frame, Place};
 use crate::{Interner, Module, ModuleId, StringId, Strings, ValueType};
 
 /// Why bytes are no tree.
@@ -37,7 +37,8 @@ pub fn decode(bytes: &[u8]) -> Result<CallTree, DecodeError> {
     let [node_count, frame_count, string_count, module_count] = counts;
     let (total, period_ns) = (number(input, "header")?, number(input, "header")?);
     let (kind, unit) = (number(input, "header")?, number(input, "header")?);
-    if counts.iter().any(|&count| count > input.len()) {
+    let place_count = count(input)?;
+    if counts.iter().chain([&place_count]).any(|&count| count > input.len()) {
         return Err(DecodeError::Short("header"));
     }
     let strings = take_strings(input, string_count)?;
@@ -48,7 +49,9 @@ pub fn decode(bytes: &[u8]) -> Result<CallTree, DecodeError> {
     };
     let modules = take_modules(input, module_count, &strings)?;
     let frames = take_frames(input, frame_count, &strings, &modules)?;
+    let places = take_places(input, place_count, &strings)?;
     let node_frame = take_column(input, node_count, frames.len(), "frames")?;
+    let node_place = take_column(input, node_count, places.len() + 1, "places")?;
     let mut node_self = Vec::with_capacity(node_count);
     let mut sum = 0_u64;
     for _ in 0..node_count {
@@ -70,7 +73,9 @@ pub fn decode(bytes: &[u8]) -> Result<CallTree, DecodeError> {
         strings,
         modules,
         frames,
+        places,
         node_frame,
+        node_place,
         node_self,
         node_subtree,
     })
@@ -155,6 +160,23 @@ fn take_frames(
         }
     }
     Ok(frames)
+}
+
+fn take_places(
+    input: &mut &[u8],
+    count: usize,
+    strings: &Strings,
+) -> Result<Interner<Place>, DecodeError> {
+    let mut places = Interner::default();
+    for number_of_place in 0..count {
+        let file = StringId(index(number(input, "places")?, strings.len(), "places")?);
+        let line = number(input, "places")?;
+        let line = u32::try_from(line).map_err(|_| DecodeError::Index("places"))?;
+        if places.intern(Place { file, line }) as usize != number_of_place {
+            return Err(DecodeError::Duplicate("place"));
+        }
+    }
+    Ok(places)
 }
 
 fn take_column(
