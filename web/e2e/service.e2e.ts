@@ -273,3 +273,17 @@ describe('source lines', () => {
     if (size) await h.page.setViewportSize(size);
   });
 });
+
+describe('my code', () => {
+  test('leaves the functions of others out, keeps the total, and is in the link', async () => {
+    await h.open('/service?name=checkout&view=split');
+    const rows = () => h.page.locator('.functions-row .col-name .ellipsis').allTextContents();
+    await eventually(async () => (await rows()).includes('_int_realloc')).toBe(true);
+    const total = await h.page.locator('.detail-numbers').textContent();
+    await h.page.getByLabel('Code').selectOption('own');
+    await eventually(async () => (await rows()).includes('_int_realloc')).toBe(false);
+    await eventually(() => parameter('code')).toBe('own');
+    expect((await rows()).length).toBeGreaterThan(2);
+    await eventually(async () => (await h.page.locator('.detail-numbers').textContent())?.slice(0, 20)).toBe(total?.slice(0, 20));
+  });
+});

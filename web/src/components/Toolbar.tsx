@@ -54,20 +54,24 @@ export function Toolbar({ view, onView, searched, searchError, total, searchBox,
       )}
       <span class="spring" />
       {view.layout !== 'table' && view.layout !== 'callers' && (
-        <button type="button" class="ghost" title={t('toolbar.flip')} onClick={() => onView({ orientation: view.orientation === 'icicle' ? 'flame' : 'icicle' }, { replace: true })}>
-          <Icon name="flip" /> {t(view.orientation === 'icicle' ? 'toolbar.icicle' : 'toolbar.flame')}
+        <button type="button" class="ghost icon-only" title={t('toolbar.flip')} aria-label={t(view.orientation === 'icicle' ? 'toolbar.icicle' : 'toolbar.flame')} onClick={() => onView({ orientation: view.orientation === 'icicle' ? 'flame' : 'icicle' }, { replace: true })}>
+          <Icon name="flip" />
         </button>
       )}
       <label class="select">
-        <span class="faint">{t('toolbar.colour')}</span>
-        <select value={view.colour} onChange={(event) => onView({ colour: event.currentTarget.value === 'module' ? 'module' : 'kind' }, { replace: true })}>
+        <select aria-label={t('toolbar.colour')} value={view.colour} onChange={(event) => onView({ colour: event.currentTarget.value === 'module' ? 'module' : 'kind' }, { replace: true })}>
           <option value="kind">{t('toolbar.byKind')}</option>
           <option value="module">{t('toolbar.byModule')}</option>
         </select>
       </label>
+      <label class="select" title={t('toolbar.codeHint')}>
+        <select aria-label={t('toolbar.code')} value={view.code} onChange={(event) => onView({ code: event.currentTarget.value === 'own' ? 'own' : 'all', zoom: null, span: null })}>
+          <option value="all">{t('toolbar.allCode')}</option>
+          <option value="own">{t('toolbar.ownCode')}</option>
+        </select>
+      </label>
       <label class="select" title={t('toolbar.namesHint')}>
-        <span class="faint">{t('toolbar.names')}</span>
-        <select value={view.names} onChange={(event) => onView({ names: event.currentTarget.value === 'short' ? 'short' : 'full' }, { replace: true })}>
+        <select aria-label={t('toolbar.names')} value={view.names} onChange={(event) => onView({ names: event.currentTarget.value === 'short' ? 'short' : 'full' }, { replace: true })}>
           <option value="full">{t('toolbar.fullNames')}</option>
           <option value="short">{t('toolbar.shortNames')}</option>
         </select>

@@ -37,7 +37,7 @@ export function Tooltip({ tree, hover, whole, inverted }: { tree: CallTree; hove
       {facts.fullName && <div class="tooltip-full faint">{facts.fullName}</div>}
       <div class="tooltip-module">
         <i class="swatch" style={{ background: classColour(facts.className, theme) }} />
-        {[facts.kind, facts.module].filter(Boolean).join(' · ')}
+        {[facts.kind, facts.origin, facts.module].filter(Boolean).join(' · ')}
       </div>
       {facts.place && <div class="tooltip-place mono">{facts.place}</div>}
       <table class="tooltip-table">

@@ -1,8 +1,9 @@
 /** Facts about one node, for the tooltip, the detail bar and screen readers. */
 import { t, type MessageKey } from '../i18n';
-import { cpuNs, Flag, kindName, modulePath, placeText, sampleCount, type CallTree } from '../model/call-tree';
+import { cpuNs, Flag, Kind, kindName, modulePath, placeText, sampleCount, type CallTree } from '../model/call-tree';
 import { baseName, formatCount, formatDuration, formatShare } from '../model/format';
 import { FRAME_CLASS_NAMES, frameClasses } from '../model/frame-class';
+import { ORIGINS, origins } from '../model/origin';
 import { wilson95 } from '../model/statistics';
 
 export interface Measure {
@@ -23,6 +24,8 @@ export interface NodeFacts {
   place: string;
   className: (typeof FRAME_CLASS_NAMES)[number];
   kind: string;
+  /** Whose code it is; empty for what is none. */
+  origin: string;
   notes: string[];
   self: Measure;
   total: Measure;
@@ -61,11 +64,16 @@ export function nodeFacts(tree: CallTree, node: number, whole: number): NodeFact
     place: placeText(frames, nodes.place[node]),
     className: FRAME_CLASS_NAMES[frameClasses(frames)[frame]],
     kind: t(`kind.${kindName(frames.kind[frame])}` as MessageKey),
+    origin: isCode(frames.kind[frame]) ? t(`origin.${ORIGINS[origins(tree)[frame]]}`) : '',
     notes,
     self: measure(tree, nodes.self[node], whole),
     total: measure(tree, nodes.total[node], whole),
     ofCaller: parent > 0 ? nodes.total[node] / nodes.total[parent] : null,
   };
+}
+
+function isCode(kind: number): boolean {
+  return kind !== Kind.group && kind !== Kind.truncated && kind !== Kind.event;
 }
 
 export function formatInterval(interval: [number, number]): string {

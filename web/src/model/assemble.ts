@@ -9,7 +9,7 @@ export class PathMerger {
   /** Of the largest node that was merged into each. */
   private readonly place: number[] = [];
   private readonly largest: number[] = [];
-  private readonly child = new Map<number, number>();
+  private readonly children = new Map<number, number>();
 
   constructor(
     private readonly source: CallTree,
@@ -24,9 +24,15 @@ export class PathMerger {
 
   /** The child of `parent` for the frame of `from`, a node of the source; made if it is new. */
   step(parent: number, from: number): number {
-    const frame = this.source.nodes.frame[from];
+    const node = this.child(parent, this.source.nodes.frame[from]);
+    this.at(node, from);
+    return node;
+  }
+
+  /** The child of `parent` for a frame; made if it is new. */
+  child(parent: number, frame: number): number {
     const key = parent * this.source.frames.count + frame;
-    let node = this.child.get(key);
+    let node = this.children.get(key);
     if (node === undefined) {
       node = this.frame.length;
       this.frame.push(frame);
@@ -34,9 +40,8 @@ export class PathMerger {
       this.self.push(0);
       this.place.push(0);
       this.largest.push(-1);
-      this.child.set(key, node);
+      this.children.set(key, node);
     }
-    this.at(node, from);
     return node;
   }
 

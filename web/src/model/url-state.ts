@@ -19,6 +19,8 @@ export interface ViewState {
   orientation: Orientation;
   colour: 'kind' | 'module';
   names: 'full' | 'short';
+  /** All of it, or one's own alone, see origin.ts. */
+  code: 'all' | 'own';
   fold: FrameClassName[];
   /** Path hash of the zoomed frame, see node-path.ts. */
   zoom: string | null;
@@ -46,7 +48,7 @@ export interface AppState {
 }
 
 export const DEFAULT_VIEW: ViewState = {
-  layout: 'flame', search: '', regex: false, orientation: 'icicle', colour: 'kind', names: 'full', fold: FOLDED_AT_FIRST, zoom: null, span: null, fn: null,
+  layout: 'flame', search: '', regex: false, orientation: 'icicle', colour: 'kind', names: 'full', code: 'all', fold: FOLDED_AT_FIRST, zoom: null, span: null, fn: null,
   sort: { column: 'self', descending: true },
 };
 
@@ -99,6 +101,7 @@ export function parseView(params: URLSearchParams): ViewState {
     orientation: params.get('orient') === 'flame' ? 'flame' : 'icicle',
     colour: params.get('color') === 'module' ? 'module' : 'kind',
     names: params.get('names') === 'short' ? 'short' : 'full',
+    code: params.get('code') === 'own' ? 'own' : 'all',
     fold: fold as FrameClassName[],
     zoom: zoom && /^[0-9a-f]{8}$/.test(zoom) ? zoom : null,
     span: parsePair(params.get('x'), (n) => n >= 0 && n <= 1),
@@ -155,6 +158,7 @@ export function formatView(view: ViewState, put: (key: string, value: string | n
   put('orient', view.orientation, 'icicle');
   put('color', view.colour, 'kind');
   put('names', view.names, DEFAULT_VIEW.names);
+  put('code', view.code, DEFAULT_VIEW.code);
   put('fold', view.fold.join(','), DEFAULT_VIEW.fold.join(','));
   put('zoom', view.zoom);
   if (view.span) put('x', view.span.map((f) => String(Number(f.toFixed(7)))).join('~'));

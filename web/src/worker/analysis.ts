@@ -5,6 +5,7 @@ import { foldTree } from '../model/fold';
 import { FRAME_CLASS_NAMES, FrameClass, frameClasses, type FrameClassName } from '../model/frame-class';
 import { functionTable, type FunctionTable } from '../model/functions';
 import { sandwich, type Sandwich } from '../model/sandwich';
+import { ownCode } from '../model/own-code';
 import { withShortNames } from '../model/short-names';
 import { search, type SearchQuery, type SearchResult } from '../model/search';
 
@@ -12,6 +13,7 @@ import { search, type SearchQuery, type SearchResult } from '../model/search';
 export interface Shape {
   fold: FrameClassName[];
   names: 'full' | 'short';
+  code: 'all' | 'own';
 }
 
 /** The operations the views ask for. All but `open` work on the tree that `open` gave last. */
@@ -39,7 +41,7 @@ export class LocalAnalysis implements Analysis {
       this.bytes = bytes;
     }
     const named = shape.names === 'short' ? withShortNames(this.base) : this.base;
-    this.view = foldTree(named, shape.fold);
+    this.view = foldTree(shape.code === 'own' ? ownCode(named) : named, shape.fold);
     return { tree: this.view, classValue: classValue(this.base) };
   }
 
