@@ -287,3 +287,15 @@ describe('my code', () => {
     await eventually(async () => (await h.page.locator('.detail-numbers').textContent())?.slice(0, 20)).toBe(total?.slice(0, 20));
   });
 });
+
+describe('nodes', () => {
+  test('can be modules in place of functions; the link says so', async () => {
+    await h.open('/service?name=checkout&view=split');
+    const rows = () => h.page.locator('.functions-row .col-name .ellipsis').allTextContents();
+    await eventually(async () => (await rows()).length).toBeGreaterThan(20);
+    await h.page.getByLabel('Nodes').selectOption('module');
+    await eventually(async () => (await rows()).includes('libc.so.6')).toBe(true);
+    await eventually(() => parameter('group')).toBe('module');
+    expect((await rows()).length).toBeLessThan(20);
+  });
+});

@@ -2,6 +2,7 @@
 import type { ComponentChildren, RefObject } from 'preact';
 import { t } from '../i18n';
 import { formatShare } from '../model/format';
+import { GROUPINGS } from '../model/grouping';
 import type { SearchResult } from '../model/search';
 import type { Layout, ViewState } from '../model/url-state';
 import { Icon } from './Icon';
@@ -62,6 +63,11 @@ export function Toolbar({ view, onView, searched, searchError, total, searchBox,
         <select aria-label={t('toolbar.colour')} value={view.colour} onChange={(event) => onView({ colour: event.currentTarget.value === 'module' ? 'module' : 'kind' }, { replace: true })}>
           <option value="kind">{t('toolbar.byKind')}</option>
           <option value="module">{t('toolbar.byModule')}</option>
+        </select>
+      </label>
+      <label class="select" title={t('toolbar.groupHint')}>
+        <select aria-label={t('toolbar.group')} value={view.group} onChange={(event) => onView({ group: GROUPINGS[event.currentTarget.selectedIndex], zoom: null, span: null, fn: null })}>
+          {GROUPINGS.map((grouping) => <option key={grouping} value={grouping}>{t(`group.${grouping}`)}</option>)}
         </select>
       </label>
       <label class="select" title={t('toolbar.codeHint')}>

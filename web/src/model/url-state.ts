@@ -1,4 +1,5 @@
 /** Everything a view is, and how a link says it. What equals the default is left out of the link. */
+import { GROUPINGS, type Grouping } from './grouping';
 import { FOLDABLE, FOLDED_AT_FIRST, type FrameClassName } from './frame-class';
 import { DEFAULT_RANGE, parseTime, type TimeRange } from './time-range';
 
@@ -21,6 +22,7 @@ export interface ViewState {
   names: 'full' | 'short';
   /** All of it, or one's own alone, see origin.ts. */
   code: 'all' | 'own';
+  group: Grouping;
   fold: FrameClassName[];
   /** Path hash of the zoomed frame, see node-path.ts. */
   zoom: string | null;
@@ -48,7 +50,7 @@ export interface AppState {
 }
 
 export const DEFAULT_VIEW: ViewState = {
-  layout: 'flame', search: '', regex: false, orientation: 'icicle', colour: 'kind', names: 'full', code: 'all', fold: FOLDED_AT_FIRST, zoom: null, span: null, fn: null,
+  layout: 'flame', search: '', regex: false, orientation: 'icicle', colour: 'kind', names: 'full', code: 'all', group: 'function', fold: FOLDED_AT_FIRST, zoom: null, span: null, fn: null,
   sort: { column: 'self', descending: true },
 };
 
@@ -102,6 +104,7 @@ export function parseView(params: URLSearchParams): ViewState {
     colour: params.get('color') === 'module' ? 'module' : 'kind',
     names: params.get('names') === 'short' ? 'short' : 'full',
     code: params.get('code') === 'own' ? 'own' : 'all',
+    group: GROUPINGS.find((grouping) => grouping === params.get('group')) ?? 'function',
     fold: fold as FrameClassName[],
     zoom: zoom && /^[0-9a-f]{8}$/.test(zoom) ? zoom : null,
     span: parsePair(params.get('x'), (n) => n >= 0 && n <= 1),
@@ -159,6 +162,7 @@ export function formatView(view: ViewState, put: (key: string, value: string | n
   put('color', view.colour, 'kind');
   put('names', view.names, DEFAULT_VIEW.names);
   put('code', view.code, DEFAULT_VIEW.code);
+  put('group', view.group, DEFAULT_VIEW.group);
   put('fold', view.fold.join(','), DEFAULT_VIEW.fold.join(','));
   put('zoom', view.zoom);
   if (view.span) put('x', view.span.map((f) => String(Number(f.toFixed(7)))).join('~'));

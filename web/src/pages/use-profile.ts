@@ -47,7 +47,7 @@ export function useProfile(analysis: Analysis, bytes: Uint8Array, view: ViewStat
   useEffect(() => {
     let current = true;
     const open = async () => {
-      const next = await analysis.open(bytes, { fold: view.fold, names: view.names, code: view.code });
+      const next = await analysis.open(bytes, { fold: view.fold, names: view.names, code: view.code, group: view.group });
       const search = await runSearch(analysis, query.current);
       if (!current) return;
       setShown({ opened: next, search });
@@ -55,7 +55,7 @@ export function useProfile(analysis: Analysis, bytes: Uint8Array, view: ViewStat
     };
     open().catch((reason: Error) => current && (setShown(null), setError(reason.message)));
     return () => void (current = false);
-  }, [analysis, bytes, foldKey, view.names, view.code]);
+  }, [analysis, bytes, foldKey, view.names, view.code, view.group]);
 
   useEffect(() => {
     if (!opened) return;

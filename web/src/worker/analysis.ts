@@ -5,6 +5,7 @@ import { foldTree } from '../model/fold';
 import { FRAME_CLASS_NAMES, FrameClass, frameClasses, type FrameClassName } from '../model/frame-class';
 import { functionTable, type FunctionTable } from '../model/functions';
 import { sandwich, type Sandwich } from '../model/sandwich';
+import { groupTree, type Grouping } from '../model/grouping';
 import { ownCode } from '../model/own-code';
 import { withShortNames } from '../model/short-names';
 import { search, type SearchQuery, type SearchResult } from '../model/search';
@@ -14,6 +15,7 @@ export interface Shape {
   fold: FrameClassName[];
   names: 'full' | 'short';
   code: 'all' | 'own';
+  group: Grouping;
 }
 
 /** The operations the views ask for. All but `open` work on the tree that `open` gave last. */
@@ -41,7 +43,8 @@ export class LocalAnalysis implements Analysis {
       this.bytes = bytes;
     }
     const named = shape.names === 'short' ? withShortNames(this.base) : this.base;
-    this.view = foldTree(shape.code === 'own' ? ownCode(named) : named, shape.fold);
+    const chosen = foldTree(shape.code === 'own' ? ownCode(named) : named, shape.fold);
+    this.view = groupTree(chosen, shape.group);
     return { tree: this.view, classValue: classValue(this.base) };
   }
 

@@ -20,7 +20,7 @@ export class WorkerAnalysis implements Analysis {
   private readonly waiting = new Map<number, Waiting>();
   private nextId = 1;
   private bytes: Uint8Array | null = null;
-  private shape: Shape = { fold: [], names: 'full', code: 'all' };
+  private shape: Shape = { fold: [], names: 'full', code: 'all', group: 'function' };
 
   async open(bytes: Uint8Array, shape: Shape): Promise<OpenedTree> {
     if (this.bytes !== bytes) {
