@@ -1,6 +1,6 @@
 /** Facts about one node, for the tooltip, the detail bar and screen readers. */
 import { t, type MessageKey } from '../i18n';
-import { cpuNs, Flag, Kind, kindName, modulePath, placeText, sampleCount, type CallTree } from '../model/call-tree';
+import { cpuNs, Flag, isCode, kindName, modulePath, placeText, sampleCount, type CallTree } from '../model/call-tree';
 import { baseName, formatCount, formatDuration, formatShare } from '../model/format';
 import { FRAME_CLASS_NAMES, frameClasses } from '../model/frame-class';
 import { ORIGINS, origins } from '../model/origin';
@@ -70,10 +70,6 @@ export function nodeFacts(tree: CallTree, node: number, whole: number): NodeFact
     total: measure(tree, nodes.total[node], whole),
     ofCaller: parent > 0 ? nodes.total[node] / nodes.total[parent] : null,
   };
-}
-
-function isCode(kind: number): boolean {
-  return kind !== Kind.group && kind !== Kind.truncated && kind !== Kind.event;
 }
 
 export function formatInterval(interval: [number, number]): string {

@@ -29,6 +29,11 @@ export function kindName(kind: number): KindName {
   return KIND_NAMES.get(kind) ?? 'native';
 }
 
+/** Whether a frame of this kind is code, and not a group or a note on the stack. */
+export function isCode(kind: number): boolean {
+  return kind !== Kind.group && kind !== Kind.truncated && kind !== Kind.event;
+}
+
 export const Flag = { inlined: 1, unnamed: 2, lowConfidence: 4 } as const;
 
 export interface Meta {
@@ -149,6 +154,31 @@ function assignParents(children: Uint32Array, parent: Int32Array, depth: Uint16A
 
 export class TreeError extends Error {
   override name = 'TreeError';
+}
+
+/** A frame that no stack has, but a view of it. */
+export interface MadeFrame {
+  name: string;
+  kind: number;
+  /** As in `FrameTable.module`. */
+  module: number;
+}
+
+/** The table with frames behind its own, each a function of its own. */
+export function withFrames(frames: FrameTable, made: MadeFrame[]): FrameTable {
+  const names = made.map((frame) => frame.name);
+  return {
+    ...frames,
+    count: frames.count + made.length,
+    name: [...frames.name, ...names],
+    label: [...frames.label, ...names],
+    kind: Uint8Array.from([...frames.kind, ...made.map((frame) => frame.kind)]),
+    flags: Uint8Array.from([...frames.flags, ...made.map(() => 0)]),
+    module: Uint32Array.from([...frames.module, ...made.map((frame) => frame.module)]),
+    fn: Uint32Array.from([...frames.fn, ...made.map((_, i) => frames.fnCount + i)]),
+    fnCount: frames.fnCount + made.length,
+    fnFrame: Uint32Array.from([...frames.fnFrame, ...made.map((_, i) => frames.count + i)]),
+  };
 }
 
 /** The module's path of a frame; empty if it has none. */
