@@ -1,8 +1,9 @@
 //! A file for [`object::ReadCache`]. Readers of headers and tables ask for some bytes here and there, which are read with the
 //! page around them: a system call for each is most of what a page of rows costs.
 
-use std::{fs::File, os::unix::fs::FileExt};
+use std::fs::File;
 
+use infrared_processes::image::ByteSource;
 use object::{ReadCache, ReadCacheOps};
 
 const PAGE: usize = 4 << 10;
@@ -39,25 +40,13 @@ impl<'f> PagedFile<'f> {
         let place = self.pages.get_mut((number % PAGES as u64) as usize)?;
         if place.as_ref().is_none_or(|page| page.number != number) {
             let mut page = Box::new(Page { number, bytes: [0; PAGE], length: 0 });
-            page.length = read_up_to(self.file, &mut page.bytes, number * PAGE as u64)?;
+            page.length =
+                ByteSource::read_at(self.file, number * PAGE as u64, &mut page.bytes).ok()?;
             *place = Some(page);
         }
         let page = place.as_ref()?;
         page.bytes.get(into..page.length)
     }
-}
-
-fn read_up_to(file: &File, buffer: &mut [u8], from: u64) -> Option<usize> {
-    let mut done = 0;
-    while done < buffer.len() {
-        match file.read_at(&mut buffer[done..], from.checked_add(done as u64)?) {
-            Ok(0) => break,
-            Ok(read) => done += read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(_) => return None,
-        }
-    }
-    Some(done)
 }
 
 impl ReadCacheOps for PagedFile<'_> {
@@ -71,7 +60,7 @@ impl ReadCacheOps for PagedFile<'_> {
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ()> {
-        let read = read_up_to(self.file, buffer, self.position).ok_or(())?;
+        let read = ByteSource::read_at(self.file, self.position, buffer).map_err(|_| ())?;
         self.position += read as u64;
         Ok(read)
     }
